@@ -166,7 +166,11 @@ export class StartTimeout extends Schema.TaggedError<StartTimeout>("effect-multi
   }
 ) {
   override get message(): string {
-    const doing = { process: "had not spoken", module: "was still importing the module", layer: "was still building the Layer" }
+    const doing = {
+      process: "had not spoken",
+      module: "was still importing the module",
+      layer: "was still building the Layer"
+    }
     return `${this.module}: not ready within ${this.timeout} ms; the child ${doing[this.step]}`
   }
 }

@@ -235,7 +235,9 @@ export class ProcessExited extends Schema.TaggedError<ProcessExited>("effect-mul
 ) {
   override get message(): string {
     const how = this.signal === undefined ? `exited with ${this.exitCode}` : `was killed by ${this.signal}`
-    const memory = this.outOfMemory === "heap" || this.outOfMemory === "cgroup" ? `, out of memory (${this.outOfMemory})` : ""
+    const memory = this.outOfMemory === "heap" || this.outOfMemory === "cgroup"
+      ? `, out of memory (${this.outOfMemory})`
+      : ""
     const detail = this.detail === undefined ? "" : ` (${this.detail})`
     const stderr = this.stderr === undefined || this.stderr === "" ? "" : `\n${this.stderr.trimEnd()}`
     return `${this.name} (pid ${this.pid}) ${how}${memory}${detail}${stderr}`
