@@ -1,0 +1,68 @@
+/**
+ * One callable of a contract, compiled once per process: what both ends of a `Session` share.
+ *
+ * @stability unstable
+ * @since 0.1.0
+ */
+import type * as Context from "effect/Context"
+import type * as Effect from "effect/Effect"
+import * as Schema from "effect/Schema"
+import type * as Stream from "effect/Stream"
+import * as Codec from "./Codec.ts"
+
+/**
+ * One callable of a contract.
+ *
+ * @stability unstable
+ * @category models
+ * @since 0.1.0
+ */
+export interface Method {
+  /** unique among what one end serves, for example `app/Thumbnailer/resize` */
+  readonly id: string
+  readonly payload: Codec.Codec
+  /** the result, or for a stream an array of its elements */
+  readonly success: Codec.Codec
+  readonly error: Codec.Codec
+  readonly stream: boolean
+  /** differs when any of the Schemas differ */
+  readonly fingerprint: string
+}
+
+/**
+ * A `Method` and what answers it.
+ *
+ * @stability unstable
+ * @category models
+ * @since 0.1.0
+ */
+export interface Served {
+  readonly method: Method
+  /** a `Stream` exactly when `method.stream` */
+  readonly handle: (payload: unknown) => Effect.Effect<unknown, unknown, any> | Stream.Stream<unknown, unknown, any>
+}
+
+/** in which context a handler or an effectful codec runs */
+export type Services = Context.Context<never>
+
+/**
+ * Compiles a `Method` from its Schemas.
+ *
+ * @stability unstable
+ * @category constructors
+ * @since 0.1.0
+ */
+export const make = (options: {
+  readonly id: string
+  readonly payload: Schema.Top
+  readonly success: Schema.Top
+  readonly error: Schema.Top
+  readonly stream: boolean
+}): Method => ({
+  id: options.id,
+  payload: Codec.make(options.payload),
+  success: Codec.make(options.stream ? Schema.Array(options.success) : options.success),
+  error: Codec.make(options.error),
+  stream: options.stream,
+  fingerprint: ""
+})
