@@ -1,0 +1,356 @@
+/**
+ * Declarations of what can run elsewhere.
+ *
+ * A declaration is a contract: an id and the Schemas of what goes in and comes out. It holds no code, so both sides
+ * import it; the implementation is an ordinary Layer that only the host imports. The same program then runs with the
+ * implementation in its own process, in a child, or in several, by changing one Layer.
+ *
+ * @stability unstable
+ * @since 0.1.0
+ */
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import type * as Schema from "effect/Schema"
+import type * as Scope from "effect/Scope"
+import * as Stream from "effect/Stream"
+import type { RemoteError } from "../wire/RemoteError.ts"
+import * as Contract from "./internal/contract.ts"
+import type { Args, Checked, Handlers, HostServices, Methods, MissingSelf, NoExtra, Proxy } from "./internal/grammar.ts"
+import * as Implementation from "./internal/implementation.ts"
+import { inProcess } from "./internal/inProcess.ts"
+
+export type {
+  Args,
+  ErrorSchema,
+  Handlers,
+  MethodOptions,
+  Methods,
+  PayloadSchema,
+  Proxy,
+  SuccessSchema
+} from "./internal/grammar.ts"
+
+const TypeId = "~effect-multiprocessing/Remote"
+
+// -----------------------------------------------------------------------------
+// Modules
+// -----------------------------------------------------------------------------
+
+/**
+ * What a module must export for a host to run it: a Layer that needs nothing.
+ *
+ * **Example** (The end of an implementation's file)
+ *
+ * ```ts
+ * export default layer satisfies Remote.Module
+ * ```
+ *
+ * @stability unstable
+ * @category models
+ * @since 0.1.0
+ */
+export type Module = Layer.Layer<never, any, never>
+
+/**
+ * Where an implementation is found: a file's URL, the name of an export, and at the type level what it implements.
+ *
+ * @stability unstable
+ * @category models
+ * @since 0.1.0
+ */
+export interface ModuleRef<in A> {
+  readonly url: URL
+  readonly export: string
+  readonly "~implements": (_: A) => void
+}
+
+/**
+ * Points at a module's Layer: with its type checked where it is used, or at another export than `default`.
+ *
+ * **When to use**
+ *
+ * Use with `typeof import(...)`, which is erased, to let the compiler see that a module implements the services it is
+ * asked for; or with `export` to keep unrelated implementations in one file, of which only the named one is built.
+ *
+ * **Example** (A checked module, and one of several exports)
+ *
+ * ```ts
+ * const words = Remote.module<typeof import("./words.live.ts")>(new URL("./words.live.ts", import.meta.url))
+ * const tools = Remote.module(new URL("./tools.ts", import.meta.url), { export: "counting" })
+ * ```
+ *
+ * @stability unstable
+ * @category constructors
+ * @since 0.1.0
+ */
+export const module: {
+  (url: URL, options?: { readonly export?: string | undefined }): ModuleRef<any>
+  <M, Name extends keyof M & string = "default" & keyof M>(
+    url: URL,
+    options?: { readonly export: Name }
+  ): ModuleRef<M[Name] extends Layer.Layer<infer A, any, never> ? A : never>
+} = (url: URL, options?: { readonly export?: string | undefined }): ModuleRef<any> => ({
+  url,
+  export: options?.export ?? "default",
+  "~implements": () => {}
+})
+
+/** @internal */
+export const moduleRef = (target: URL | ModuleRef<any>): ModuleRef<any> =>
+  target instanceof URL ? module(target) : target
+
+// -----------------------------------------------------------------------------
+// Functions
+// -----------------------------------------------------------------------------
+
+/**
+ * Identifies the handler of a function in a Context. A program that uses `fn.call` has it in its requirements.
+ *
+ * @stability unstable
+ * @category models
+ * @since 0.1.0
+ */
+export interface Handler<in out Id extends string> {
+  readonly _: unique symbol
+  readonly id: Id
+}
+
+/**
+ * Any function declaration.
+ *
+ * @stability unstable
+ * @category models
+ * @since 0.1.0
+ */
+export interface AnyFn {
+  readonly [TypeId]: "Fn"
+  readonly id: string
+  readonly module: URL | ModuleRef<any>
+  readonly payload: Schema.Top
+  readonly success: Schema.Top
+  readonly error: Schema.Top
+  readonly stream: boolean
+}
+
+/**
+ * A typed function that can run in another process.
+ *
+ * @stability unstable
+ * @category models
+ * @since 0.1.0
+ */
+export interface Fn<
+  Id extends string,
+  P extends Schema.Top,
+  S extends Schema.Top,
+  E extends Schema.Top,
+  St extends boolean
+> extends AnyFn {
+  readonly id: Id
+  readonly payload: P
+  readonly success: S
+  readonly error: E
+  readonly stream: St
+  /** Calls the handler wherever the Layer that is provided says: in this process or in a child. */
+  readonly call: (...args: Args<P>) => FnResult<this, RemoteError, FnServices<this> | Handler<Id>>
+  /** The Layer that implements this function. Each call has a Scope of its own. */
+  readonly toLayer: <R = never>(
+    handler: (payload: P["Type"]) => FnResult<this, RemoteError, R>
+  ) => Layer.Layer<Handler<Id>, never, Exclude<R, Scope.Scope> | FnServerServices<this>>
+}
+
+type FnResult<F extends AnyFn, E, R> = F["stream"] extends true
+  ? Stream.Stream<F["success"]["Type"], F["error"]["Type"] | E, R>
+  : Effect.Effect<F["success"]["Type"], F["error"]["Type"] | E, R>
+
+/**
+ * The services that a caller of a function must provide for its Schemas.
+ *
+ * @stability unstable
+ * @category utility types
+ * @since 0.1.0
+ */
+export type FnServices<F extends AnyFn> =
+  | F["payload"]["EncodingServices"]
+  | F["success"]["DecodingServices"]
+  | F["error"]["DecodingServices"]
+
+type FnServerServices<F extends AnyFn> = Exclude<
+  | F["payload"]["DecodingServices"]
+  | F["success"]["EncodingServices"]
+  | F["error"]["EncodingServices"],
+  Scope.Scope
+>
+
+/**
+ * Declares a typed function that can run in another process.
+ *
+ * **When to use**
+ *
+ * For work that is started, runs once and ends: `Process.start`. For several methods that share state use `Service`.
+ *
+ * **Details**
+ *
+ * - `id` names the function on the wire. It is unique in the module that implements it, and stable over versions that
+ *   talk to each other.
+ * - `module` is the URL of the file whose default export is a Layer that implements it (`fn.toLayer`), or
+ *   `Remote.module(url, { export })`.
+ *
+ * **Gotchas**
+ *
+ * Build the URL with `import.meta.url`: a plain relative path would mean something else in the child.
+ *
+ * **Example** (A contract and its implementation)
+ *
+ * ```ts
+ * // words.ts
+ * export const countWords = Remote.fn("app/countWords", {
+ *   module: new URL("./words.live.ts", import.meta.url),
+ *   payload: { text: Schema.String },
+ *   success: Schema.Int
+ * })
+ *
+ * // words.live.ts
+ * export default countWords.toLayer(({ text }) => Effect.succeed(text.split(/\s+/).length)) satisfies Remote.Module
+ * ```
+ *
+ * @stability unstable
+ * @category constructors
+ * @since 0.1.0
+ */
+export const fn: <
+  const Id extends string,
+  P extends Schema.Top | Schema.Struct.Fields = Schema.Void,
+  S extends Schema.Top = Schema.Void,
+  E extends Schema.Top = Schema.Never,
+  const St extends boolean = false
+>(id: Id, options: {
+  readonly module: URL | ModuleRef<Handler<Id>>
+  readonly payload?: P
+  readonly success?: S
+  readonly error?: E
+  readonly stream?: St
+}) => Fn<Id, P extends Schema.Top ? P : P extends Schema.Struct.Fields ? Schema.Struct<P> : never, S, E, St> = (
+  id: string,
+  options: Contract.Options & { readonly module: URL | ModuleRef<any> }
+): any => {
+  const contract = Contract.make(id, options)
+  const declaration: Implementation.Declaration = { kind: "fn", id, contracts: { [id]: contract } }
+  const key = Implementation.fnKey(id)
+  return {
+    [TypeId]: "Fn",
+    [Implementation.DeclarationId]: declaration,
+    id,
+    module: options.module,
+    payload: contract.payload,
+    success: contract.success,
+    error: contract.error,
+    stream: contract.stream,
+    toLayer: (handler: Implementation.Handler) =>
+      Layer.effectContext(Effect.map(Effect.context<never>(), (context) => {
+        const implementation = Implementation.make(declaration, { [id]: handler }, context)
+        return Context.add(Implementation.mark(declaration), key, implementation)
+      })),
+    call: (input?: unknown) => {
+      const answer = Effect.map(key, ({ call }) => inProcess(contract, (payload) => call(id, payload))(input))
+      return contract.stream ? Stream.unwrap(answer as Effect.Effect<Stream.Stream<unknown, unknown>>) : Effect.flatten(
+        answer as Effect.Effect<Effect.Effect<unknown, unknown>>
+      )
+    }
+  }
+}
+
+// -----------------------------------------------------------------------------
+// Services
+// -----------------------------------------------------------------------------
+
+/**
+ * A typed service with one instance a host. The class is its Context key, and the proxy is the service.
+ *
+ * @stability unstable
+ * @category models
+ * @since 0.1.0
+ */
+export interface ServiceClass<Self, Id extends string, M extends Methods>
+  extends Context.ServiceClass<Self, Id, Proxy<M>>
+{
+  readonly [TypeId]: "Service"
+  readonly methods: M
+  /**
+   * The Layer that implements this service: from an object of handlers, or from an Effect that makes one and whose
+   * Scope is the Layer's. Each call has a Scope of its own.
+   */
+  readonly toLayer: <H extends Handlers<M>, E = never, R = never>(
+    build: (H & NoExtra<H, M>) | Effect.Effect<H & NoExtra<H, M>, E, R>
+  ) => Layer.Layer<Self, E, Exclude<R, Scope.Scope> | HostServices<H, M>>
+}
+
+/**
+ * Any service declaration.
+ *
+ * @stability unstable
+ * @category models
+ * @since 0.1.0
+ */
+export interface AnyService extends Context.Key<any, any> {
+  readonly [TypeId]: "Service"
+  readonly methods: Methods
+}
+
+/**
+ * Declares a typed service: several methods on one instance a host.
+ *
+ * **When to use**
+ *
+ * For methods that share state or set-up: a database, a model in memory, a parser. The class is an ordinary Context
+ * service: `yield* Thumbnailer` is the same program whether the Layer runs it here (`Thumbnailer.toLayer`) or in
+ * children (`ProcessLayer.make`).
+ *
+ * **Example** (A contract, an implementation and a use)
+ *
+ * ```ts
+ * class Thumbnailer extends Remote.Service<Thumbnailer>()("app/Thumbnailer", {
+ *   resize: { payload: { image: Schema.Uint8Array, width: Schema.Int }, success: Schema.Uint8Array },
+ *   progress: { success: Schema.Number, stream: true }
+ * }) {}
+ *
+ * const ThumbnailerLive = Thumbnailer.toLayer({
+ *   resize: ({ image, width }) => Effect.succeed(image.slice(0, width)),
+ *   progress: () => Stream.make(0.5, 1)
+ * })
+ *
+ * const program = Effect.flatMap(Thumbnailer, (t) => t.resize({ image: new Uint8Array(9), width: 3 }))
+ * ```
+ *
+ * @stability unstable
+ * @category constructors
+ * @since 0.1.0
+ */
+export const Service: <Self = never>() => <const Id extends string, const M extends Methods>(
+  id: Id,
+  methods: M & Checked<M>
+) => [Self] extends [never] ? MissingSelf<"Remote.Service"> : ServiceClass<Self, Id, M> =
+  () => (id: string, methods: Methods): any => {
+    const contracts: Record<string, Contract.Contract> = Object.create(null)
+    for (const [name, options] of Object.entries(methods)) contracts[name] = Contract.make(`${id}/${name}`, options)
+    const declaration = Implementation.declare({ kind: "service", id, contracts })
+    const key = Context.Service<any, any>()(id)
+    return Object.assign(key, {
+      [TypeId]: "Service",
+      [Implementation.DeclarationId]: declaration,
+      methods,
+      toLayer: (build: Implementation.Handlers | Effect.Effect<Implementation.Handlers, unknown, unknown>) =>
+        Layer.effectContext(Effect.gen(function*() {
+          const context = yield* Effect.context<never>()
+          const handlers = Effect.isEffect(build) ? yield* build as Effect.Effect<Implementation.Handlers> : build
+          const implementation = Implementation.make(declaration, handlers, context)
+          const shape = Implementation.proxy(
+            declaration,
+            (name, contract) => inProcess(contract, (payload) => implementation.call(name, payload))
+          )
+          Implementation.attach(shape, implementation)
+          return Context.add(Implementation.mark(declaration), key, shape)
+        }))
+    })
+  }
