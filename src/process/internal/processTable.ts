@@ -1,0 +1,182 @@
+/**
+ * What the system says about processes: Linux by `/proc`, macOS by `ps`.
+ *
+ * A pid alone names nobody for long, so a process is known by its pid and its start time: a token that is equal for
+ * one process and different for every other that ever had its pid.
+ */
+import * as ChildProcess from "node:child_process"
+import * as Fs from "node:fs"
+
+/** One process, as the system shows it. */
+export interface ProcessInfo {
+  readonly pid: number
+  readonly parent: number
+  /** the process group's id */
+  readonly group: number
+  readonly session: number
+  /** a token without spaces: clock ticks since boot on Linux, the date on macOS */
+  readonly start: string
+  /** `Z` and `X` are dead: nobody has asked for their exit status yet */
+  readonly state: string
+}
+
+interface Table {
+  readonly read: (pid: number) => ProcessInfo | undefined
+  readonly all: () => Array<ProcessInfo>
+  /** the value of `name` in the environment that the process was started with */
+  readonly variable: (pid: number, name: string) => string | undefined
+  readonly commandLine: (pid: number) => ReadonlyArray<string>
+}
+
+const readOrUndefined = (path: string): string | undefined => {
+  try {
+    return Fs.readFileSync(path, "utf8")
+  } catch {
+    return undefined
+  }
+}
+
+const linux: Table = {
+  read: (pid) => {
+    const stat = readOrUndefined(`/proc/${pid}/stat`)
+    // the name in the middle may hold anything, closing parentheses too
+    const fields = stat?.slice(stat.lastIndexOf(")") + 2).split(" ")
+    return fields === undefined || fields.length < 20 ? undefined : {
+      pid,
+      state: fields[0]!,
+      parent: Number(fields[1]),
+      group: Number(fields[2]),
+      session: Number(fields[3]),
+      start: fields[19]!
+    }
+  },
+  all: () =>
+    Fs.readdirSync("/proc").flatMap((name) => {
+      const info = /^\d+$/.test(name) ? linux.read(Number(name)) : undefined
+      return info === undefined ? [] : [info]
+    }),
+  variable: (pid, name) =>
+    readOrUndefined(`/proc/${pid}/environ`)
+      ?.split("\0")
+      .find((entry) => entry.startsWith(`${name}=`))
+      ?.slice(name.length + 1),
+  commandLine: (pid) => readOrUndefined(`/proc/${pid}/cmdline`)?.split("\0").slice(0, -1) ?? []
+}
+
+const ps = (...args: ReadonlyArray<string>): Array<string> => {
+  const result = ChildProcess.spawnSync("/bin/ps", args, {
+    encoding: "utf8",
+    env: { LC_ALL: "C", TZ: "UTC0" },
+    stdio: ["ignore", "pipe", "ignore"]
+  })
+  return result.stdout?.split("\n").filter((line) => line !== "") ?? []
+}
+
+const psColumns = ["-o", "pid=,ppid=,pgid=,sess=,stat=,lstart="]
+
+const parsePs = (line: string): ReadonlyArray<ProcessInfo> => {
+  const [pid, parent, group, session, state, ...start] = line.trim().split(/\s+/)
+  return start.length < 5 ? [] : [{
+    pid: Number(pid),
+    parent: Number(parent),
+    group: Number(group),
+    // some versions print an address or 0 for the session: then it is of no use to anyone
+    session: Number(session),
+    state: state!.slice(0, 1),
+    start: start.join("_")
+  }]
+}
+
+const bsd: Table = {
+  read: (pid) => ps(...psColumns, "-p", String(pid)).flatMap(parsePs)[0],
+  all: () => ps("-ax", ...psColumns).flatMap(parsePs),
+  variable: (pid, name) =>
+    ps("-Eww", "-o", "command=", "-p", String(pid))
+      .join("\n")
+      .split(" ")
+      .find((word) => word.startsWith(`${name}=`))
+      ?.slice(name.length + 1),
+  commandLine: (pid) => ps("-ww", "-o", "command=", "-p", String(pid)).join("\n").split(" ")
+}
+
+const table = process.platform === "linux" ? linux : bsd
+
+/** The process that has this pid now, a zombie included. */
+export const read: (pid: number) => ProcessInfo | undefined = table.read
+
+/** Every process of this pid namespace. */
+export const all: () => ReadonlyArray<ProcessInfo> = table.all
+
+/** A variable of the environment that a process was started with; only processes of our own user show theirs. */
+export const variable: (pid: number, name: string) => string | undefined = table.variable
+
+/** The words that a process was started with. */
+export const commandLine: (pid: number) => ReadonlyArray<string> = table.commandLine
+
+/** When the process with this pid started, as a token; `undefined` when there is none. */
+export const startTime = (pid: number): string | undefined => read(pid)?.start
+
+const isDead = (info: ProcessInfo): boolean => info.state === "Z" || info.state === "X"
+
+/** Whether the process runs (a zombie does not), and is the one that started at `start`. */
+export const isAlive = (pid: number, start?: string): boolean => {
+  const info = read(pid)
+  return info !== undefined && !isDead(info) && (start === undefined || info.start === start)
+}
+
+/** The living members of a process group. */
+export const groupMembers = (group: number): ReadonlyArray<ProcessInfo> =>
+  all().filter((info) => info.group === group && !isDead(info))
+
+/**
+ * Whether no process of the group lives.
+ *
+ * `kill` counts zombies, and where nobody reaps orphans they stay for ever: so when it finds somebody, we look closer.
+ */
+export const isGroupEmpty = (group: number): boolean => {
+  try {
+    process.kill(-group, 0)
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ESRCH") return true
+  }
+  return groupMembers(group).length === 0
+}
+
+/** All living descendants of a process, parents before their children. */
+export const descendants = (pid: number): ReadonlyArray<ProcessInfo> => {
+  const everyone = all().filter((info) => !isDead(info))
+  const found: Array<ProcessInfo> = []
+  const search = (parent: number): void => {
+    for (const info of everyone) {
+      if (info.parent === parent && info.pid !== parent) {
+        found.push(info)
+        search(info.pid)
+      }
+    }
+  }
+  search(pid)
+  return found
+}
+
+/**
+ * Where a pid means something: this boot of this machine, and this pid namespace (containers have their own).
+ */
+export interface Realm {
+  readonly boot: string
+  readonly namespace: string
+}
+
+const readRealm = (): Realm => {
+  if (process.platform === "linux") {
+    const boot = Fs.readFileSync("/proc/sys/kernel/random/boot_id", "latin1").trim()
+    const namespace = /\d+/.exec(Fs.readlinkSync("/proc/self/ns/pid"))?.[0] ?? "0"
+    return { boot, namespace }
+  }
+  const result = ChildProcess.spawnSync("/usr/sbin/sysctl", ["-n", "kern.bootsessionuuid"], { encoding: "latin1" })
+  return { boot: result.stdout?.trim() || "unknown", namespace: "0" }
+}
+
+let knownRealm: Realm | undefined
+
+/** The realm of this process. */
+export const realm = (): Realm => (knownRealm ??= readRealm())

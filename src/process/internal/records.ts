@@ -1,0 +1,106 @@
+/**
+ * What a run directory says about children and other things that must not outlive their owner.
+ *
+ * A record is a name, not a content, so that it is there or not there, whatever is killed meanwhile, and even when the
+ * disk is full:
+ *
+ * - `c/<pid>.<start>.g`: a living child that leads its process group (`.p`: that does not);
+ * - `p/<device>.<inode>.<n>`: a symbolic link to a file that must be unlinked. It is read, never followed.
+ */
+import * as Fs from "node:fs"
+import * as Path from "node:path"
+import * as ProcessTable from "./processTable.ts"
+
+/** The folder of the children's records. */
+export const childrenFolder = "c"
+
+/** The folder of the paths' records. */
+export const pathsFolder = "p"
+
+/** A child that must not outlive its owner. */
+export interface ChildRecord {
+  readonly pid: number
+  readonly start: string
+  /** whether it leads a process group of its own, which then ends with it */
+  readonly group: boolean
+}
+
+/** The record's name. */
+export const childName = (child: ChildRecord): string => `${child.pid}.${child.start}.${child.group ? "g" : "p"}`
+
+/** Refuses everything that `childName` cannot have made; pid 1 and what `kill` reads as "everybody" above all. */
+export const parseChildName = (name: string): ChildRecord | undefined => {
+  const match = /^([1-9]\d{0,6})\.([0-9A-Za-z_:]{1,40})\.([gp])$/.exec(name)
+  const pid = Number(match?.[1])
+  return match === null || pid === 1 ? undefined : { pid, start: match[2]!, group: match[3] === "g" }
+}
+
+const list = (folder: string): ReadonlyArray<string> => {
+  try {
+    return Fs.lstatSync(folder).isDirectory() ? Fs.readdirSync(folder) : []
+  } catch {
+    return []
+  }
+}
+
+/** The children that a run directory names. */
+export const children = (directory: string): ReadonlyArray<ChildRecord> =>
+  list(Path.join(directory, childrenFolder)).flatMap((name) => parseChildName(name) ?? [])
+
+const sendKill = (target: number): void => {
+  try {
+    process.kill(target, "SIGKILL")
+  } catch {
+    // it has just ended, or it runs as another user, whom we may not touch
+  }
+}
+
+/**
+ * The environment variable by which a process is known as a descendant of a run directory's owner.
+ *
+ * A leader's pid says nothing once the leader is gone, since then its group cannot be told from a later one with the
+ * same number; but no number is given away while its group lives, so one marked member identifies the whole group.
+ */
+export const markName = "EFFECT_MULTIPROCESSING_RUN"
+
+/** The mark's value. */
+export const markValue = (directory: string, owner: { readonly pid: number; readonly start: string }): string =>
+  `${directory}:${owner.pid}:${owner.start}`
+
+/** Kills the children that a run directory names, with their groups. To be done where their pids mean something. */
+export const killChildren = (directory: string, mark: string): void => {
+  const leaderless: Array<number> = []
+  for (const child of children(directory)) {
+    const info = ProcessTable.read(child.pid)
+    if (info?.start === child.start) {
+      if (child.group) sendKill(-child.pid)
+      sendKill(child.pid)
+    } else if (info === undefined && child.group && !ProcessTable.isGroupEmpty(child.pid)) {
+      leaderless.push(child.pid)
+    }
+  }
+  for (const group of leaderless) {
+    const ours = ProcessTable.groupMembers(group).some(({ pid }) => ProcessTable.variable(pid, markName) === mark)
+    if (ours) sendKill(-group)
+  }
+}
+
+/** What identifies a file, however it is called by now; `undefined` when there is none. */
+export const fileIdentity = (path: string): string | undefined => {
+  const stat = Fs.lstatSync(path, { bigint: true, throwIfNoEntry: false })
+  return stat === undefined ? undefined : `${stat.dev}.${stat.ino}`
+}
+
+/** Unlinks the files that a run directory names, unless another file has taken their place. */
+export const unlinkPaths = (directory: string): void => {
+  for (const name of list(Path.join(directory, pathsFolder))) {
+    const identity = /^(\d+\.\d+)\.\d+$/.exec(name)?.[1]
+    if (identity === undefined) continue
+    try {
+      const target = Fs.readlinkSync(Path.join(directory, pathsFolder, name))
+      if (Path.isAbsolute(target) && fileIdentity(target) === identity) Fs.unlinkSync(target)
+    } catch {
+      // it is gone, or it is a directory, or we may not: nothing more can be done about it
+    }
+  }
+}

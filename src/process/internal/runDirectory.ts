@@ -1,0 +1,165 @@
+/**
+ * The directory of a process that starts children: their records, and its sockets.
+ *
+ * `<tmp>/emp-<uid>/<8 characters>`, 0700, holding
+ *
+ * - `owner`: whom it belongs to, and where that pid means something;
+ * - `o`: a socket that answers for as long as the owner lives, which no pid can promise across containers;
+ * - `c`, `p`: the records (see records.ts);
+ * - sockets with short names, since a socket's path may have no more than about a hundred bytes.
+ *
+ * It is made under another name and gets its own when its socket listens. So a directory whose socket does not answer
+ * is one whose owner is dead.
+ */
+import * as Effect from "effect/Effect"
+import type * as Scope from "effect/Scope"
+import * as Crypto from "node:crypto"
+import * as Fs from "node:fs"
+import * as Net from "node:net"
+import * as Os from "node:os"
+import * as Path from "node:path"
+import { ProcessError, RunDirectoryFailed, UnsupportedPlatform } from "../ProcessError.ts"
+import * as Owner from "./owner.ts"
+import * as Records from "./records.ts"
+import { sweep } from "./sweep.ts"
+
+/** A run directory that exists for as long as the Scope it was made in. */
+export interface RunDirectory {
+  readonly path: string
+  /** whom it belongs to: this process */
+  readonly owner: Owner.Owner
+  /** to be set in the environment of every child, which is how its descendants are known */
+  readonly mark: { readonly name: string; readonly value: string }
+  /** A new short path for a socket. The socket file goes with the directory. */
+  readonly socketPath: () => string
+  /** Removes the directory now, and not only when the Scope closes. What it cannot remove, a sweep will. */
+  readonly remove: () => void
+}
+
+/** The longest name of a socket in the directory, with the slash before it. */
+const socketNameLength = 8
+
+/** What `sockaddr_un` holds besides the final zero. */
+const maxSocketPath = process.platform === "darwin" ? 103 : 107
+
+const failed = (path: string, code: string, detail: string): ProcessError =>
+  new ProcessError({ reason: new RunDirectoryFailed({ path, code, detail }) })
+
+const fromSystem = (path: string) => (error: unknown): ProcessError => {
+  const { code, message } = error as NodeJS.ErrnoException
+  return failed(path, code ?? "EUNKNOWN", message)
+}
+
+const pathLength = (base: string): number => Buffer.byteLength(base) + "/.12345678".length + socketNameLength
+
+/** `/tmp` is the way out where `$TMPDIR` is too deep for a socket's path. */
+const chooseBase: Effect.Effect<string, ProcessError> = Effect.suspend(() => {
+  const name = `emp-${Owner.uid()}`
+  const wanted = Path.resolve(Os.tmpdir(), name)
+  const base = [wanted, `/tmp/${name}`].find((path) => pathLength(path) <= maxSocketPath)
+  return base === undefined
+    ? Effect.fail(failed(wanted, "ENAMETOOLONG", `too deep for the path of a socket (${maxSocketPath} bytes)`))
+    : Effect.succeed(base)
+})
+
+/** Makes the directory of all run directories of this user, or makes sure that it is really ours. */
+const makeBase = (base: string): Effect.Effect<void, ProcessError> =>
+  Effect.try({
+    try: () => {
+      try {
+        Fs.mkdirSync(base, { mode: 0o700 })
+      } catch (error) {
+        if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error
+      }
+      return Owner.refusal(base)
+    },
+    catch: fromSystem(base)
+  }).pipe(
+    Effect.flatMap((refusal) => refusal === undefined ? Effect.void : Effect.fail(failed(base, "EPERM", refusal)))
+  )
+
+/** `exclusive`: in a worker of node:cluster the socket must be ours, not the primary's. */
+const listen = (path: string): Effect.Effect<Net.Server, ProcessError> =>
+  Effect.callback((resume) => {
+    const server = Net.createServer((socket) => socket.on("error", () => {}).destroy())
+    server.once("error", (error) => resume(Effect.fail(fromSystem(path)(error))))
+    server.listen({ path, exclusive: true }, () => {
+      server.removeAllListeners("error").on("error", () => {}).unref()
+      resume(Effect.succeed(server))
+    })
+  })
+
+const alphabet = "abcdefghijklmnopqrstuvwxyz0123456789"
+
+const randomName = (): string => Array.from({ length: 8 }, () => alphabet[Crypto.randomInt(alphabet.length)]).join("")
+
+interface Made extends RunDirectory {
+  readonly close: () => void
+}
+
+const assemble = (path: string, owner: Owner.Owner, server: Net.Server): Made => {
+  const stopTouching = Owner.keepFresh(path)
+  let sockets = 0
+  const remove = (): void => {
+    try {
+      Fs.rmSync(path, { recursive: true, force: true })
+    } catch {
+      // a sweep after our death will try again
+    }
+  }
+  return {
+    path,
+    owner,
+    mark: { name: Records.markName, value: Records.markValue(path, owner) },
+    socketPath: () => Path.join(path, `s${(sockets++).toString(36)}`),
+    remove,
+    close: () => {
+      stopTouching()
+      remove()
+      server.close()
+    }
+  }
+}
+
+const makeIn = (base: string): Effect.Effect<Made, ProcessError> => {
+  const name = randomName()
+  const hidden = Path.join(base, `.${name}`)
+  const path = Path.join(base, name)
+  return Effect.gen(function*() {
+    const owner = yield* Effect.try({ try: Owner.self, catch: fromSystem("/proc/self") })
+    yield* Effect.try({
+      try: () => {
+        Fs.mkdirSync(hidden, { mode: 0o700 })
+        Fs.mkdirSync(Path.join(hidden, Records.childrenFolder), { mode: 0o700 })
+        Fs.mkdirSync(Path.join(hidden, Records.pathsFolder), { mode: 0o700 })
+        Owner.write(hidden, owner)
+      },
+      catch: fromSystem(path)
+    })
+    const server = yield* listen(Path.join(hidden, Owner.socketName))
+    yield* Effect.try({ try: () => Fs.renameSync(hidden, path), catch: fromSystem(path) }).pipe(
+      Effect.onError(() => Effect.sync(() => server.close()))
+    )
+    return assemble(path, owner, server)
+  }).pipe(Effect.onError(() => Effect.sync(() => Fs.rmSync(hidden, { recursive: true, force: true }))))
+}
+
+/**
+ * Makes this process's run directory. It exists, and its socket listens, until the Scope closes; meanwhile what dead
+ * owners have left behind is swept in the background.
+ */
+export const make: Effect.Effect<RunDirectory, ProcessError, Scope.Scope> = Effect.gen(function*() {
+  if (process.platform === "win32") {
+    return yield* new ProcessError({
+      reason: new UnsupportedPlatform({
+        platform: "win32",
+        detail: "processes are kept from leaking by POSIX means only"
+      })
+    })
+  }
+  const base = yield* chooseBase
+  yield* makeBase(base)
+  const directory = yield* Effect.acquireRelease(makeIn(base), (made) => Effect.sync(made.close))
+  yield* Effect.forkScoped(Effect.promise((signal) => sweep(base, signal)))
+  return directory
+})
