@@ -112,7 +112,14 @@ export const fromSocket = (
         process.nextTick(receiver.closed, failure)
         return
       }
-      socket.once("close", () => receiver.closed(failure))
+      // The peer's end is the end, also while the kernel cannot deliver what this side still has to send.
+      let open = true
+      const closed = (): void => {
+        if (open) receiver.closed(failure)
+        open = false
+      }
+      socket.once("end", closed)
+      socket.once("close", closed)
       if (options.leftover !== undefined && options.leftover.length > 0) receiver.push(options.leftover)
       if (options.inlet === undefined) socket.on("data", receiver.push)
       else options.inlet.redirect(receiver)
