@@ -254,7 +254,7 @@ export class Reader {
 
   /** `count` elements of an array whose header was read. */
   elements(count: number, depth: number): Array<unknown> {
-    if (depth >= maxDepth) throw new Malformed(`more than ${maxDepth} levels of nesting`)
+    this.enter(depth)
     const array = arrayOf(count)
     for (let i = 0; i < count; i++) array[i] = this.any(depth + 1)
     return array
@@ -262,16 +262,21 @@ export class Reader {
 
   /** `count` entries of a map whose header was read, and perhaps some entries too: those are in `target`. */
   entries(target: Record<string, unknown>, count: number, depth: number): Record<string, unknown> {
-    if (depth >= maxDepth) throw new Malformed(`more than ${maxDepth} levels of nesting`)
-    for (let i = 0; i < count; i++) {
-      const key = this.stringOrAny(depth + 1)
-      if (typeof key !== "string") throw new Malformed(`a map's key is a ${typeof key}`)
-      const value = this.any(depth + 1)
-      // assigning to this one would set the prototype
-      if (key === "__proto__") define(target, key, value)
-      else target[key] = value
-    }
+    this.enter(depth)
+    for (let i = 0; i < count; i++) assign(target, this.key(), this.any(depth + 1))
     return target
+  }
+
+  /** A map's key. */
+  key(): string {
+    const key = this.stringOrAny(maxDepth)
+    if (typeof key !== "string") throw new Malformed("a map has a key that is no string")
+    return key
+  }
+
+  /** Called at the beginning of each container with the number of those that it is in. */
+  enter(depth: number): void {
+    if (depth >= maxDepth) throw new Malformed(`more than ${maxDepth} levels of nesting`)
   }
 
   private extension(at: number, length: number): unknown {
@@ -363,10 +368,15 @@ export const arrayOf = <A>(length: number): Array<A> =>
   // oxlint-disable-next-line no-new-array -- the length is meant, and Array.from would fill it first
   length <= allocatedAtOnce ? new Array<A>(length) : []
 
-const ended = (): Malformed => new Malformed("the bytes end within a value")
-
-const define = (target: object, key: string, value: unknown): void => {
-  Object.defineProperty(target, key, { value, writable: true, enumerable: true, configurable: true })
+/** Sets an own property, also one whose name would set the prototype. */
+export const assign = (target: Record<string, unknown>, key: string, value: unknown): void => {
+  if (key === "__proto__") {
+    Object.defineProperty(target, key, { value, writable: true, enumerable: true, configurable: true })
+  } else {
+    target[key] = value
+  }
 }
+
+const ended = (): Malformed => new Malformed("the bytes end within a value")
 
 const timestamp = (seconds: number, nanos: number): Date => new Date(seconds * 1000 + Math.floor(nanos / 1_000_000))

@@ -298,6 +298,13 @@ export class Writer {
       }
       buffer[position] = 0xa0 | length
       this.position = at
+    } else if (length * 3 < 0x100) {
+      this.room(2 + length * 3)
+      const { buffer, position } = this
+      const written = buffer.write(value, position + 2, "utf8")
+      buffer[position] = 0xd9
+      buffer[position + 1] = written
+      this.position = position + 2 + written
     } else if (length * 3 <= segmentSize) {
       this.room(3 + length * 3)
       const { buffer, position } = this
