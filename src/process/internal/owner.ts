@@ -43,7 +43,7 @@ export const refusal = (directory: string): string | undefined => {
 export const write = (directory: string, owner: Owner): void =>
   Fs.writeFileSync(
     Path.join(directory, fileName),
-    `${owner.boot} ${owner.namespace} ${owner.pid} ${owner.start} ${owner.parent}\n`,
+    `${owner.boot ?? "-"} ${owner.namespace ?? "-"} ${owner.pid} ${owner.start} ${owner.parent}\n`,
     { flag: "wx", mode: 0o600 }
   )
 
@@ -51,10 +51,15 @@ export const write = (directory: string, owner: Owner): void =>
 export const read = (directory: string): Owner | undefined => {
   try {
     const text = Fs.readFileSync(Path.join(directory, fileName), "latin1")
-    const match = /^(\S+) (\d+) ([1-9]\d*) ([0-9A-Za-z_:]+) (\d+)\n$/.exec(text)
-    return match === null
-      ? undefined
-      : { boot: match[1]!, namespace: match[2]!, pid: Number(match[3]), start: match[4]!, parent: Number(match[5]) }
+    const match = /^(\S+) (\S+) ([1-9]\d*) ([0-9A-Za-z_:]+) (\d+)\n$/.exec(text)
+    const known = (word: string | undefined) => word === "-" ? undefined : word
+    return match === null ? undefined : {
+      boot: known(match[1]),
+      namespace: known(match[2]),
+      pid: Number(match[3]),
+      start: match[4]!,
+      parent: Number(match[5])
+    }
   } catch {
     return undefined
   }
@@ -62,8 +67,8 @@ export const read = (directory: string): Owner | undefined => {
 
 /** Whether the pids of another owner's directory mean the same to us. */
 export const sharesRealm = (owner: Owner): boolean => {
-  const realm = ProcessTable.realm()
-  return owner.boot === realm.boot && owner.namespace === realm.namespace
+  const { boot, namespace } = ProcessTable.realm()
+  return boot !== undefined && namespace !== undefined && owner.boot === boot && owner.namespace === namespace
 }
 
 /**

@@ -28,11 +28,15 @@ interface Table {
   readonly commandLine: (pid: number) => ReadonlyArray<string>
 }
 
+/** Only a process that is gone has no file. Without descriptors or memory we must not believe that it is. */
 const readOrUndefined = (path: string): string | undefined => {
   try {
     return Fs.readFileSync(path, "utf8")
-  } catch {
-    return undefined
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException
+    // EACCES: a stranger's environment
+    if (code === "ENOENT" || code === "ESRCH" || code === "EACCES" || code === "EPERM") return undefined
+    throw error
   }
 }
 
@@ -160,21 +164,34 @@ export const descendants = (pid: number): ReadonlyArray<ProcessInfo> => {
 
 /**
  * Where a pid means something: this boot of this machine, and this pid namespace (containers have their own).
+ * `undefined` when the system does not say.
  */
 export interface Realm {
-  readonly boot: string
-  readonly namespace: string
+  readonly boot: string | undefined
+  readonly namespace: string | undefined
 }
 
-const readRealm = (): Realm => {
-  if (process.platform === "linux") {
-    const boot = Fs.readFileSync("/proc/sys/kernel/random/boot_id", "latin1").trim()
-    const namespace = /\d+/.exec(Fs.readlinkSync("/proc/self/ns/pid"))?.[0] ?? "0"
-    return { boot, namespace }
+const attempt = <A>(read: () => A): A | undefined => {
+  try {
+    return read()
+  } catch {
+    return undefined
   }
-  const result = ChildProcess.spawnSync("/usr/sbin/sysctl", ["-n", "kern.bootsessionuuid"], { encoding: "latin1" })
-  return { boot: result.stdout?.trim() || "unknown", namespace: "0" }
 }
+
+const readRealm = (): Realm =>
+  process.platform === "linux"
+    ? {
+      boot: attempt(() => Fs.readFileSync("/proc/sys/kernel/random/boot_id", "latin1").trim()),
+      namespace: attempt(() => /\d+/.exec(Fs.readlinkSync("/proc/self/ns/pid"))?.[0])
+    }
+    : {
+      boot: attempt(() =>
+        ChildProcess.execFileSync("/usr/sbin/sysctl", ["-n", "kern.bootsessionuuid"], { encoding: "latin1" }).trim()
+      ),
+      // there are none
+      namespace: "0"
+    }
 
 let knownRealm: Realm | undefined
 

@@ -1,10 +1,20 @@
 /**
  * The guard against leaks: a shell that outlives this process for as long as it takes to end what it has left.
+ *
+ *     this process --- a pipe whose other end nobody else has ---> /bin/sh, blocked in `read`
+ *          |                                                         |
+ *          '-- writes --> records in the run directory <-- obeys ----'   when the pipe ends
+ *
+ * The shell holds no state, so one that was killed is replaced by another at once, and nothing is forgotten.
  */
-import type * as Effect from "effect/Effect"
-import type * as Result from "effect/Result"
+import * as Effect from "effect/Effect"
+import * as Result from "effect/Result"
 import type * as Scope from "effect/Scope"
-import type { ProcessError } from "../ProcessError.ts"
+import * as Fs from "node:fs"
+import { ProcessError, ReaperFailed, RunDirectoryFailed } from "../ProcessError.ts"
+import * as ReaperShell from "./reaperShell.ts"
+import * as RecordBook from "./recordBook.ts"
+import * as Records from "./records.ts"
 import type { RunDirectory } from "./runDirectory.ts"
 
 /** What keeps children from outliving this process. */
@@ -18,7 +28,7 @@ export interface Reaper {
   readonly addChild: (child: { readonly pid: number; readonly group: boolean }) => Result.Result<void, ProcessError>
   /** The child has been reaped. It stays under guard until its group is empty too, which is seen to here. */
   readonly removeChild: (pid: number) => void
-  /** A file (an absolute path) to unlink after our death, if it is then still the same file. */
+  /** A file to unlink after our death, if it is then still the same file. Its path has no line breaks. */
   readonly addPath: (path: string) => Result.Result<void, ProcessError>
   /** The file has been unlinked, or belongs to somebody else now. */
   readonly removePath: (path: string) => void
@@ -27,6 +37,69 @@ export interface Reaper {
 /** How this platform keeps children from outliving us: a shell, or a thread in each child where there is no shell. */
 export type Guard = "reaper" | "watchdog"
 
-export declare const guard: () => Guard
+const detectGuard = (): Guard => {
+  try {
+    Fs.accessSync(ReaperShell.shellPath, Fs.constants.X_OK)
+    // without /proc, or with that of another pid namespace, records could not be told from strangers
+    const visible = process.platform !== "linux" || Fs.readlinkSync("/proc/self") === String(process.pid)
+    return visible ? "reaper" : "watchdog"
+  } catch {
+    return "watchdog"
+  }
+}
 
-export declare const make: (directory: RunDirectory) => Effect.Effect<Reaper, ProcessError, Scope.Scope>
+let knownGuard: Guard | undefined
+
+/** Which guard this platform allows. */
+export const guard = (): Guard => (knownGuard ??= detectGuard())
+
+const reaperFailed = (detail: string): ProcessError => new ProcessError({ reason: new ReaperFailed({ detail }) })
+
+const write = (path: string, record: () => void): Result.Result<void, ProcessError> => {
+  try {
+    return Result.succeed(record())
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException
+    return Result.fail(
+      new ProcessError({ reason: new RunDirectoryFailed({ path, code: code ?? "EUNKNOWN", detail: message }) })
+    )
+  }
+}
+
+/**
+ * Starts the guard of a run directory. When the Scope closes, children that are still there are killed, the directory
+ * is removed, and the shell has ended.
+ */
+export const make = Effect.fnUntraced(
+  function*(directory: RunDirectory): Effect.fn.Return<Reaper, ProcessError, Scope.Scope> {
+    if (guard() !== "reaper") {
+      return yield* reaperFailed(`there is no ${ReaperShell.shellPath}, or no /proc of this pid namespace`)
+    }
+    const run = Effect.runForkWith(yield* Effect.context())
+    const shell = ReaperShell.make(directory, (deaths, how) => {
+      run(Effect.logWarning(
+        `The shell that ends children after our death has died ${deaths} times at once (${how}). It is started again.`
+      ))
+    })
+    const book = RecordBook.make(directory.path)
+    const noShell = reaperFailed(`${ReaperShell.shellPath} could not be started`)
+    yield* Effect.addFinalizer(() =>
+      Effect.sync(() => {
+        book.close()
+        Records.killChildren(directory.path, directory.mark.value)
+        directory.remove()
+      }).pipe(Effect.ensuring(Effect.promise(shell.close)))
+    )
+    if (!shell.stand()) return yield* noShell
+    return {
+      get pid() {
+        return shell.pid
+      },
+      addChild: ({ group, pid }) =>
+        shell.stand() ? write(directory.path, () => book.addChild(pid, group)) : Result.fail(noShell),
+      removeChild: book.removeChild,
+      addPath: (path) => write(directory.path, () => book.addPath(path)),
+      removePath: book.removePath
+    }
+  }
+)

@@ -66,9 +66,9 @@ for file in "$dir"/c/*; do
   case $rest in *[!0-9A-Za-z_:.]*) continue ;; esac
   if look "$pid"; then
     [ "$start" = "\${rest%.*}" ] || continue
-    [ "\${rest##*.}" = g ] && kill -9 -- "-$pid"
+    [ "\${rest##*.}" = g ] && kill -9 "-$pid"
     kill -9 "$pid"
-  elif [ "\${rest##*.}" = g ] && kill -0 -- "-$pid"; then
+  elif [ "\${rest##*.}" = g ] && kill -0 "-$pid"; then
     leaderless="$leaderless $pid "
   fi
 done
@@ -77,7 +77,7 @@ done
 if [ -n "$leaderless" ]; then
   for pid in $(everybody); do
     look "$pid" || continue
-    case $leaderless in *" $group "*) marked "$pid" && kill -9 -- "-$group" ;; esac
+    case $leaderless in *" $group "*) marked "$pid" && kill -9 "-$group" ;; esac
   done
 fi
 

@@ -25,8 +25,12 @@ export interface ChildRecord {
   readonly group: boolean
 }
 
+/** The end of the record of a child that leads a group. */
+export const groupSuffix = ".g"
+
 /** The record's name. */
-export const childName = (child: ChildRecord): string => `${child.pid}.${child.start}.${child.group ? "g" : "p"}`
+export const childName = (child: ChildRecord): string =>
+  `${child.pid}.${child.start}${child.group ? groupSuffix : ".p"}`
 
 /** Refuses everything that `childName` cannot have made; pid 1 and what `kill` reads as "everybody" above all. */
 export const parseChildName = (name: string): ChildRecord | undefined => {
@@ -85,20 +89,17 @@ export const killChildren = (directory: string, mark: string): void => {
   }
 }
 
-/** What identifies a file, however it is called by now; `undefined` when there is none. */
-export const fileIdentity = (path: string): string | undefined => {
-  const stat = Fs.lstatSync(path, { bigint: true, throwIfNoEntry: false })
-  return stat === undefined ? undefined : `${stat.dev}.${stat.ino}`
-}
+/** The record of a path, `serial` being a number that no other record of the directory has. */
+export const pathName = (file: Fs.BigIntStats, serial: number): string => `${file.dev}.${file.ino}.${serial}`
 
 /** Unlinks the files that a run directory names, unless another file has taken their place. */
 export const unlinkPaths = (directory: string): void => {
   for (const name of list(Path.join(directory, pathsFolder))) {
-    const identity = /^(\d+\.\d+)\.\d+$/.exec(name)?.[1]
-    if (identity === undefined) continue
+    const serial = /^\d+\.\d+\.(\d+)$/.exec(name)?.[1]
     try {
       const target = Fs.readlinkSync(Path.join(directory, pathsFolder, name))
-      if (Path.isAbsolute(target) && fileIdentity(target) === identity) Fs.unlinkSync(target)
+      const same = pathName(Fs.lstatSync(target, { bigint: true }), Number(serial)) === name
+      if (same && Path.isAbsolute(target)) Fs.unlinkSync(target)
     } catch {
       // it is gone, or it is a directory, or we may not: nothing more can be done about it
     }
