@@ -5,6 +5,7 @@
  * `Any` stands for whatever is better left to the generic writer and reader: both are always right, just slower.
  */
 import type * as SchemaAST from "effect/SchemaAST"
+import { representationOf } from "./representation.ts"
 
 export type Leaf =
   | { readonly _tag: "Any" | "Number" | "String" | "Boolean" | "Bytes" }
@@ -171,7 +172,7 @@ const tagged = (structs: ReadonlyArray<Reference>, drafts: ReadonlyArray<Draft>)
 }
 
 const isBytes = (ast: SchemaAST.Declaration): boolean =>
-  ast.annotations?.representation?.id === "effect/schema/Uint8Array"
+  representationOf(ast.annotations)?.id === "effect/schema/Uint8Array"
 
 const isPlainName = (name: PropertyKey): boolean => typeof name !== "symbol" && name !== "__proto__"
 

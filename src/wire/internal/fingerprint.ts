@@ -1,0 +1,142 @@
+/**
+ * A short name for the contract that a Schema is, equal wherever and whenever it is computed.
+ *
+ * Both sides of the Schema count, the encoded one (the bytes) and the decoded one (what they mean): names, types,
+ * optionality, literals, and checks and declarations that carry a representation. Annotations do not count, nor does the
+ * order of fields, nor whether two equal parts are one object or two. Hence the Schema is taken as a graph, its nodes
+ * are merged until no two behave alike, and what is left is written down from the root.
+ */
+import * as SchemaAST from "effect/SchemaAST"
+import { createHash } from "node:crypto"
+import { representationOf } from "./representation.ts"
+
+export const fingerprint = (ast: SchemaAST.AST): string =>
+  createHash("sha256")
+    .update(canonical([SchemaAST.toEncoded(ast), SchemaAST.toType(ast)]))
+    .digest("base64url")
+    .slice(0, 16)
+
+interface Node {
+  readonly label: string
+  readonly children: ReadonlyArray<number>
+}
+
+/** a Schema that makes new nodes for ever is cut here */
+const maxNodes = 10_000
+
+const canonical = (roots: ReadonlyArray<SchemaAST.AST>): string => {
+  const { indices, nodes } = graph(roots)
+  const classes = merge(nodes)
+  const names = new Map<number, number>()
+  const describe = (index: number): string => {
+    const known = names.get(classes[index]!)
+    if (known !== undefined) return `#${known}`
+    names.set(classes[index]!, names.size)
+    const { children, label } = nodes[index]!
+    return `${label}(${children.map(describe).join(",")})`
+  }
+  return indices.map(describe).join(";")
+}
+
+const graph = (roots: ReadonlyArray<SchemaAST.AST>) => {
+  const nodes: Array<Node> = []
+  const seen = new Map<SchemaAST.AST, number>()
+  const visit = (suspended: SchemaAST.AST): number => {
+    const ast = resolve(suspended)
+    const known = seen.get(ast)
+    if (known !== undefined) return known
+    const index = nodes.length
+    seen.set(ast, index)
+    nodes.push({ label: labelOf(ast), children: [] })
+    if (index < maxNodes) nodes[index] = { label: labelOf(ast), children: childrenOf(ast).map(visit) }
+    return index
+  }
+  return { indices: roots.map(visit), nodes }
+}
+
+/** For each node the number of its class: nodes of one class cannot be told apart from outside. */
+const merge = (nodes: ReadonlyArray<Node>): ReadonlyArray<number> => {
+  let { classes, count } = number(nodes.map(({ label }) => label))
+  for (;;) {
+    const current = classes
+    const finer = number(
+      nodes.map(({ children }, i) => [current[i], ...children.map((child) => current[child])].join())
+    )
+    if (finer.count === count) return classes
+    ;({ classes, count } = finer)
+  }
+}
+
+const number = (keys: ReadonlyArray<string>) => {
+  const numbers = new Map<string, number>()
+  const classes = keys.map((key) => {
+    const known = numbers.get(key) ?? numbers.size
+    numbers.set(key, known)
+    return known
+  })
+  return { classes, count: numbers.size }
+}
+
+const resolve = (ast: SchemaAST.AST): SchemaAST.AST => {
+  let resolved = ast
+  // a Suspend that gives nothing but others is no Schema; a few in a row are possible
+  for (let i = 0; i < 100 && resolved._tag === "Suspend"; i++) resolved = resolved.thunk()
+  return resolved
+}
+
+const childrenOf = (ast: SchemaAST.AST): ReadonlyArray<SchemaAST.AST> => {
+  switch (ast._tag) {
+    case "Declaration":
+      return ast.typeParameters
+    case "Arrays":
+      return [...ast.elements, ...ast.rest]
+    case "Objects":
+      return [
+        ...sorted(ast.propertySignatures).map(({ type }) => type),
+        ...ast.indexSignatures.flatMap(({ parameter, type }) => [parameter, type])
+      ]
+    case "Union":
+      return ast.types
+    case "TemplateLiteral":
+      return ast.parts
+    default:
+      return []
+  }
+}
+
+const labelOf = (ast: SchemaAST.AST): string => JSON.stringify([ast._tag, ...detailsOf(ast), ...checksOf(ast.checks)])
+
+const detailsOf = (ast: SchemaAST.AST): ReadonlyArray<unknown> => {
+  switch (ast._tag) {
+    case "Declaration":
+      return [representationOf(ast.annotations)]
+    case "Literal":
+      return [typeof ast.literal, String(ast.literal)]
+    case "UniqueSymbol":
+      return [String(ast.symbol)]
+    case "Enum":
+      return ast.enums.map(([, value]) => value)
+    case "Arrays":
+      return [ast.elements.map(isOptional), ast.rest.length]
+    case "Objects":
+      return [sorted(ast.propertySignatures).map(({ name, type }) => [nameOf(name), isOptional(type)])]
+    case "Union":
+      return [ast.options?.mode ?? "anyOf"]
+    default:
+      return []
+  }
+}
+
+const checksOf = (checks: SchemaAST.Checks | undefined): ReadonlyArray<unknown> =>
+  (checks ?? []).flatMap((check): ReadonlyArray<unknown> => {
+    const representation = representationOf(check.annotations)
+    if (representation !== undefined) return [representation]
+    return check._tag === "FilterGroup" ? checksOf(check.checks) : []
+  })
+
+const isOptional = (ast: SchemaAST.AST): boolean => ast.context?.isOptional === true
+
+const nameOf = (name: PropertyKey): string => typeof name === "symbol" ? String(name) : JSON.stringify(String(name))
+
+const sorted = (properties: ReadonlyArray<SchemaAST.PropertySignature>): ReadonlyArray<SchemaAST.PropertySignature> =>
+  properties.toSorted((a, b) => nameOf(a.name) < nameOf(b.name) ? -1 : 1)
