@@ -7,7 +7,7 @@
  * @since 0.1.0
  */
 import * as Schema from "effect/Schema"
-import { ProcessExited } from "../wire/RemoteError.ts"
+import { Disconnected, ProcessExited, ProtocolViolation } from "../wire/RemoteError.ts"
 
 /**
  * The operating system refused to start the child.
@@ -145,6 +145,26 @@ export class DuplicateId extends Schema.TaggedError<DuplicateId>("effect-multipr
 }) {
   override get message(): string {
     return `${this.module}: two declarations have the id "${this.id}"`
+  }
+}
+
+/**
+ * The module brings another version of this library than the one that started its process.
+ *
+ * @stability unstable
+ * @category errors
+ * @since 0.1.0
+ */
+export class LibraryMismatch
+  extends Schema.TaggedError<LibraryMismatch>("effect-multiprocessing/LibraryMismatch")("LibraryMismatch", {
+    module: Schema.String,
+    /** versions of what parent and child say to each other */
+    ours: Schema.Int,
+    theirs: Schema.Int
+  })
+{
+  override get message(): string {
+    return `${this.module} brings an effect-multiprocessing that speaks version ${this.theirs}, its parent speaks ${this.ours}`
   }
 }
 
@@ -341,6 +361,7 @@ export const ProcessErrorReason = Schema.Union([
   LayerFailed,
   NotImplemented,
   DuplicateId,
+  LibraryMismatch,
   StartTimeout,
   InvalidOption,
   InvalidPayload,
@@ -351,7 +372,9 @@ export const ProcessErrorReason = Schema.Union([
   RunDirectoryFailed,
   ReaperFailed,
   UnsupportedPlatform,
-  ProcessExited
+  ProcessExited,
+  ProtocolViolation,
+  Disconnected
 ])
 
 /**

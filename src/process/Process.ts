@@ -1,0 +1,275 @@
+/**
+ * One function, once, in a process of its own: CPython's `multiprocessing.Process`, owned by a Scope.
+ *
+ * @stability unstable
+ * @since 0.1.0
+ */
+import * as Cause from "effect/Cause"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
+import * as Option from "effect/Option"
+import type * as Scope from "effect/Scope"
+import type * as Sink from "effect/Sink"
+import * as Stream from "effect/Stream"
+import { construct } from "../remote/internal/contract.ts"
+import * as Implementation from "../remote/internal/implementation.ts"
+import * as Remote from "../remote/Remote.ts"
+import { type ProcessExited, RemoteError, RemoteInterrupted } from "../wire/RemoteError.ts"
+import type { Child } from "./internal/child.ts"
+import * as CurrentProcess from "./internal/currentProcess.ts"
+import { type ChildOptions, resolve } from "./internal/options.ts"
+import * as RealTime from "./internal/realTime.ts"
+import * as StandardStreams from "./internal/standardStreams.ts"
+import { HandleClosed, InvalidPayload, ProcessError, StillRunning } from "./ProcessError.ts"
+import * as Spawner from "./Spawner.ts"
+
+export type { ChildOptions, Stdio } from "./internal/options.ts"
+
+/**
+ * A child process that runs one function.
+ *
+ * **Details**
+ *
+ * After `close`, everything but `name`, `pid`, `identity` and `daemon` fails with `HandleClosed`.
+ *
+ * @stability unstable
+ * @category models
+ * @since 0.1.0
+ */
+export interface Process<out A, out E = never> {
+  readonly name: string
+  readonly pid: number
+  /** the path from the root process: its n-th child is `[n]`, that one's m-th `[n, m]` */
+  readonly identity: ReadonlyArray<number>
+  readonly daemon: boolean
+  readonly isAlive: Effect.Effect<boolean, ProcessError>
+  /** none while it runs; the exit status, or `-N` when signal number `N` ended it */
+  readonly exitCode: Effect.Effect<Option.Option<number>, ProcessError>
+  /**
+   * What the function answered, once the process has ended. Fails with the function's error, with a `ProcessError`
+   * (`ProcessExited`) when the process died, or a `RemoteError` when the answer could not be carried over.
+   */
+  readonly join: Effect.Effect<A, E | ProcessError | RemoteError>
+  /** `join`, or none when the process still runs after that time; it goes on running. */
+  readonly joinWithin: (limit: Duration.Input) => Effect.Effect<Option.Option<A>, E | ProcessError | RemoteError>
+  /** Interrupts the function's fiber, and waits until its finalizers have run. */
+  readonly interrupt: Effect.Effect<void, ProcessError>
+  /** Sends SIGTERM, which runs no finalizers. Nothing happens when the process has ended. */
+  readonly terminate: Effect.Effect<void, ProcessError>
+  /** Sends SIGKILL. Nothing happens when the process has ended. */
+  readonly kill: Effect.Effect<void, ProcessError>
+  /** completes, with how it ended, when the process has ended */
+  readonly sentinel: Effect.Effect<ProcessExited, ProcessError>
+  /** Lets go of an ended process; fails with `StillRunning` before. Closing again is nothing. */
+  readonly close: Effect.Effect<void, ProcessError>
+  /** what the child reads; ends when the sink does. Fails with `InvalidOption` unless `stdio.stdin` is `"pipe"` */
+  readonly stdin: Sink.Sink<void, Uint8Array | string, never, ProcessError>
+  /** what the child writes; fails with `InvalidOption` unless `stdio.stdout` is `"pipe"` */
+  readonly stdout: Stream.Stream<Uint8Array, ProcessError>
+  /** what the child writes there; fails with `InvalidOption` unless `stdio.stderr` is `"pipe"` */
+  readonly stderr: Stream.Stream<Uint8Array, ProcessError>
+}
+
+type FnOf<St extends boolean> = Remote.AnyFn & { readonly stream: St }
+
+/** The payload (absent, optional or required), then the options. */
+type StartArgs<F extends Remote.AnyFn> = [...Remote.Args<F["payload"]>, options?: ChildOptions]
+
+/**
+ * Starts a function in a process of its own.
+ *
+ * **When to use**
+ *
+ * For one piece of work that deserves its own process: isolation from crashes, another environment or working
+ * directory, a group of its own. For many calls use `ProcessLayer.make`.
+ *
+ * **Details**
+ *
+ * Completes when the module's Layer is built in the child and the function has been called. The process ends when the
+ * function does. The Scope owns it: when it closes, the child is asked to end (its fibers are interrupted, its
+ * finalizers run), gets SIGTERM after `closeTimeout` and SIGKILL after `killTimeout`; what it left in its process
+ * group is killed. With `daemon: false`, a Scope that closes with success waits for the function instead.
+ *
+ * A payload that does not fit its Schema fails before a process is started.
+ *
+ * **Example** (Starting and joining)
+ *
+ * ```ts
+ * Effect.gen(function*() {
+ *   const process = yield* Process.start(countWords, { text: "to be or not to be" })
+ *   return yield* process.join
+ * }).pipe(Effect.scoped, Effect.provide(ProcessLayer.spawn))
+ * ```
+ *
+ * @stability unstable
+ * @category constructors
+ * @since 0.1.0
+ */
+export const start = <F extends FnOf<false>>(
+  fn: F,
+  ...args: StartArgs<F>
+): Effect.Effect<
+  Process<F["success"]["Type"], F["error"]["Type"]>,
+  ProcessError,
+  Spawner.Spawner | Scope.Scope | Remote.FnServices<F>
+> =>
+  Effect.gen(function*() {
+    const { child, method, payload } = yield* begin(fn, args)
+    const running = yield* Effect.forkDetach(
+      Effect.ensuring(child.session.call(method, payload), child.stop),
+      { startImmediately: true }
+    )
+    // Runs before the child's own finalizer, which ends it whatever it does.
+    yield* Effect.addFinalizer((exit) =>
+      !child.daemon && Exit.isSuccess(exit) ? Effect.asVoid(Fiber.await(running)) : Effect.void
+    )
+    return makeHandle(fn.id, child, running)
+  })
+
+/**
+ * Runs a function that streams in a process of its own, which lives as long as the stream.
+ *
+ * **Details**
+ *
+ * The child produces no faster than the stream is consumed. Its defects and its death are failures of the stream.
+ *
+ * **Example** (Lines counted elsewhere)
+ *
+ * ```ts
+ * Process.stream(wordsOf, { path: "README.md" }).pipe(Stream.take(10), Stream.runCollect)
+ * ```
+ *
+ * @stability unstable
+ * @category constructors
+ * @since 0.1.0
+ */
+export const stream = <F extends FnOf<true>>(
+  fn: F,
+  ...args: StartArgs<F>
+): Stream.Stream<
+  F["success"]["Type"],
+  F["error"]["Type"] | ProcessError | RemoteError,
+  Spawner.Spawner | Exclude<Remote.FnServices<F>, Scope.Scope>
+> =>
+  Stream.unwrap(
+    Effect.map(begin(fn, args), ({ child, method, payload }): Stream.Stream<any, any, any> =>
+      child.session.stream(method, payload))
+  )
+
+const begin = Effect.fnUntraced(function*(fn: Remote.AnyFn, args: ReadonlyArray<unknown>) {
+  const contract = Implementation.declarationOf(fn).contracts[fn.id]!
+  const takesNone = fn.payload.ast._tag === "Void"
+  const options = yield* resolve((takesNone ? args[0] : args[1]) as ChildOptions | undefined ?? {})
+  const payload = yield* Effect.mapError(
+    construct(contract)(takesNone ? undefined : args[0]),
+    ({ reason }) => new ProcessError({ reason: new InvalidPayload({ function: fn.id, issue: reason.message }) })
+  )
+  const spawner = yield* Spawner.Spawner
+  const child = yield* spawner.start({
+    module: Remote.moduleRef(fn.module),
+    mode: "call",
+    wants: [Implementation.declarationOf(fn)]
+  }, options)
+  return { child, method: contract.method, payload }
+})
+
+const makeHandle = (id: string, child: Child, running: Fiber.Fiber<any, any>): Process<any, any> => {
+  const { identity, daemon, name, pid } = child
+  let closed = false
+  const open = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E | ProcessError, R> =>
+    Effect.suspend((): Effect.Effect<A, E | ProcessError, R> =>
+      closed ? Effect.fail(new ProcessError({ reason: new HandleClosed({ name }) })) : effect
+    )
+  const join = open(Effect.gen(function*() {
+    const exit = yield* Fiber.await(running)
+    return yield* outcome(id, exit, yield* child.exit)
+  }))
+  return {
+    name,
+    pid,
+    identity,
+    daemon,
+    isAlive: open(Effect.sync(() => child.exited() === undefined)),
+    exitCode: open(Effect.sync(() => Option.map(Option.fromUndefinedOr(child.exited()), ({ exitCode }) => exitCode))),
+    join,
+    joinWithin: (limit) => RealTime.within(join, Duration.toMillis(Duration.fromInputUnsafe(limit))),
+    interrupt: open(Effect.asVoid(Fiber.interrupt(running))),
+    terminate: open(child.signal("SIGTERM")),
+    kill: open(child.signal("SIGKILL")),
+    sentinel: open(child.exit),
+    close: Effect.suspend(() => {
+      if (child.exited() === undefined) {
+        return Effect.fail(new ProcessError({ reason: new StillRunning({ name, pid }) }))
+      }
+      closed = true
+      return child.end
+    }),
+    stdin: StandardStreams.input("stdin", child.stdin),
+    stdout: StandardStreams.output("stdout", child.stdout),
+    stderr: StandardStreams.output("stderr", child.stderr)
+  }
+}
+
+/** What the function answered counts only if the process then ended as it should: else its finalizers did not run. */
+const outcome = (
+  id: string,
+  exit: Exit.Exit<unknown, unknown>,
+  exited: ProcessExited
+): Effect.Effect<unknown, unknown> => {
+  const died = Effect.fail(new ProcessError({ reason: exited }))
+  if (Exit.isSuccess(exit)) return exited.exitCode === 0 ? exit : died
+  if (Cause.hasInterruptsOnly(exit.cause)) {
+    return Effect.fail(new RemoteError({ reason: new RemoteInterrupted({ method: id }) }))
+  }
+  const error = Cause.findErrorOption(exit.cause)
+  const lost = Option.isSome(error) && error.value instanceof RemoteError && error.value.reason._tag === "ProcessExited"
+  return lost || exited.exitCode < 0 || exited.exitCode > 1 ? died : exit
+}
+
+/**
+ * Who this process is: its name, identity, key and parent. The root is `"MainProcess"`, with an empty identity.
+ *
+ * @stability unstable
+ * @category accessors
+ * @since 0.1.0
+ */
+export const currentProcess: Effect.Effect<CurrentProcess.CurrentProcess> = Effect.sync(CurrentProcess.get)
+
+/**
+ * The process that started this one, and whether it lives; none in the root.
+ *
+ * @stability unstable
+ * @category accessors
+ * @since 0.1.0
+ */
+export const parentProcess: Effect.Effect<Option.Option<CurrentProcess.ParentProcess>> = Effect.sync(() =>
+  Option.fromUndefinedOr(CurrentProcess.get().parent)
+)
+
+/**
+ * The children of this process that are ready and have not ended.
+ *
+ * @stability unstable
+ * @category accessors
+ * @since 0.1.0
+ */
+export const activeChildren: Effect.Effect<ReadonlyArray<ActiveChild>, never, Spawner.Spawner> = Effect.flatMap(
+  Spawner.Spawner,
+  ({ children }) => children
+)
+
+/**
+ * A child of this process, whatever runs in it.
+ *
+ * @stability unstable
+ * @category models
+ * @since 0.1.0
+ */
+export interface ActiveChild {
+  readonly name: string
+  readonly pid: number
+  readonly identity: ReadonlyArray<number>
+  readonly daemon: boolean
+}

@@ -1,0 +1,91 @@
+/**
+ * How children come to be.
+ *
+ * A `Spawner` owns what all children of a process need: the run directory, the Reaper that ends them if this process
+ * is killed, their registry, and their orderly end. A program that starts processes says so in its type, and gets
+ * `ProcessLayer.spawn` at its edge.
+ *
+ * @stability unstable
+ * @since 0.1.0
+ */
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import type * as Scope from "effect/Scope"
+import * as Child from "./internal/child.ts"
+import type { Resolved } from "./internal/options.ts"
+import * as Reaper from "./internal/reaper.ts"
+import * as RunDirectory from "./internal/runDirectory.ts"
+import { ProcessError, SpawnerClosed } from "./ProcessError.ts"
+
+/**
+ * What this Spawner can do on this platform.
+ *
+ * @stability unstable
+ * @category models
+ * @since 0.1.0
+ */
+export interface Capabilities {
+  /** `"spawn"`: each child is a fresh Node.js */
+  readonly startMethod: "spawn"
+  /** what ends the children when this process is killed: a shell beside it, or a thread inside each child */
+  readonly guard: Reaper.Guard
+}
+
+/**
+ * The service that starts children.
+ *
+ * **When to use**
+ *
+ * `Process.start` and `ProcessLayer.make` use it; provide `ProcessLayer.spawn` once, at the edge of the program. Read
+ * `capabilities`, `runDirectory` and `children` for diagnosis.
+ *
+ * @stability unstable
+ * @category services
+ * @since 0.1.0
+ */
+export class Spawner extends Context.Service<Spawner, {
+  readonly capabilities: Capabilities
+  /** where the records of the children are; removed at the end */
+  readonly runDirectory: string
+  /** The children that are ready and have not been reaped. */
+  readonly children: Effect.Effect<ReadonlyArray<Child.Child>>
+  /** Starts a child that hosts a module; it is ended when the Scope closes. */
+  readonly start: (work: Child.Work, options: Resolved) => Effect.Effect<Child.Child, ProcessError, Scope.Scope>
+}>()("effect-multiprocessing/Spawner") {}
+
+/**
+ * A `Spawner` whose children are fresh Node.js processes. The end of the Layer's Scope ends every child in order.
+ *
+ * @stability unstable
+ * @category layers
+ * @since 0.1.0
+ */
+export const layer: Layer.Layer<Spawner, ProcessError> = Layer.effect(
+  Spawner,
+  Effect.gen(function*() {
+    const directory = yield* RunDirectory.make
+    const reaper = yield* Reaper.make(directory)
+    const lives = new Set<Child.Life>()
+    let closed = false
+    yield* Effect.addFinalizer(() => {
+      closed = true
+      return Effect.forEach(lives, ({ end }) => end, { concurrency: "unbounded", discard: true })
+    })
+    return {
+      capabilities: { startMethod: "spawn", guard: Reaper.guard() },
+      runDirectory: directory.path,
+      children: Effect.sync(() =>
+        Array.from(lives, ({ child }) => child).filter((child): child is Child.Child =>
+          child !== undefined && child.exited() === undefined
+        )
+      ),
+      start: (work, options) =>
+        Effect.suspend(() =>
+          closed
+            ? Effect.fail(new ProcessError({ reason: new SpawnerClosed() }))
+            : Child.start({ directory, reaper, lives }, work, options)
+        )
+    }
+  })
+)

@@ -1,0 +1,282 @@
+/**
+ * A child from its start to its end: launched, put under guard, prepared, ready, and at last ended in order.
+ *
+ *     handed socket -> launch -> guard -> Preparation ->  Reports  -> Session ... close -> SIGTERM -> SIGKILL -> remains
+ *                                         (who it is)     (its steps)                5 s       2 s
+ */
+import * as Cause from "effect/Cause"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Option from "effect/Option"
+import * as References from "effect/References"
+import * as Result from "effect/Result"
+import * as Scope from "effect/Scope"
+import type * as Implementation from "../../remote/internal/implementation.ts"
+import type { ModuleRef } from "../../remote/Remote.ts"
+import * as AuthKey from "../../wire/internal/authKey.ts"
+import * as Frames from "../../wire/internal/frames.ts"
+import { Disconnected, ProtocolViolation } from "../../wire/RemoteError.ts"
+import * as Session from "../../wire/Session.ts"
+import * as Transport from "../../wire/Transport.ts"
+import * as Errors from "../ProcessError.ts"
+import { ProcessError } from "../ProcessError.ts"
+import * as CurrentProcess from "./currentProcess.ts"
+import * as EndBy from "./endBy.ts"
+import * as HandedSocket from "./handedSocket.ts"
+import * as Launch from "./launch.ts"
+import type { Resolved } from "./options.ts"
+import { type Failure, frame, longestFrame, type Preparation, type Report, version } from "./preparation.ts"
+import * as RealTime from "./realTime.ts"
+import type { Reaper } from "./reaper.ts"
+import type { RunDirectory } from "./runDirectory.ts"
+
+/** What is to run in a child. */
+export interface Work {
+  readonly module: ModuleRef<any>
+  readonly mode: Preparation["mode"]
+  /** what of the module will be called */
+  readonly wants: ReadonlyArray<Implementation.Declaration>
+}
+
+/** A child that is ready. */
+export interface Child extends Launch.Launched {
+  readonly identity: ReadonlyArray<number>
+  readonly daemon: boolean
+  readonly session: Session.Session
+  /** Asks it to end, and makes sure that it does; again is the same end. */
+  readonly stop: Effect.Effect<void>
+  /** `stop`, and the end of what it left in its group and of all that we held for it. */
+  readonly end: Effect.Effect<void>
+}
+
+/** What children have in common: the process that starts them. */
+export interface Owner {
+  readonly directory: RunDirectory
+  readonly reaper: Reaper
+  /** those that have been launched and not been ended, ready or not */
+  readonly lives: Set<Life>
+}
+
+export interface Life {
+  readonly end: Effect.Effect<void>
+  child: Child | undefined
+}
+
+const boot = new URL(`./boot.${import.meta.url.endsWith(".ts") ? "ts" : "js"}`, import.meta.url)
+
+/**
+ * Starts a child and waits until it is ready. It is ended when the Scope closes; at once when it does not become
+ * ready.
+ */
+export const start = (owner: Owner, work: Work, options: Resolved): Effect.Effect<Child, ProcessError, Scope.Scope> =>
+  Effect.uninterruptibleMask((restore) =>
+    Effect.gen(function*() {
+      const identity = CurrentProcess.nextIdentity()
+      const name = options.name ?? `${work.wants[0]!.id}-${identity.join(":")}`
+      const socket = yield* restore(HandedSocket.make(owner.directory.socketPath()))
+      const launched = yield* Launch.launch(name, options, boot, socket.theirs, {
+        env: { [owner.directory.mark.name]: owner.directory.mark.value },
+        label: [name]
+      }).pipe(
+        Effect.onExit((exit) =>
+          Effect.sync(() => {
+            socket.theirs.destroy()
+            if (Exit.isFailure(exit)) socket.ours.destroy()
+          })
+        )
+      )
+      const life = yield* makeLife(owner, launched, socket, options)
+      const guarded = owner.reaper.addChild({ pid: launched.pid, group: options.group })
+      if (Result.isFailure(guarded)) {
+        yield* life.kill("it could not be put under guard")
+        return yield* guarded.failure
+      }
+      owner.lives.add(life)
+      socket.ours.write(frame(yield* prepare(work, name, identity, options)))
+      const session = yield* restore(ready(work, launched, socket, options, life.connect)).pipe(
+        Effect.onExit((exit) => Exit.isFailure(exit) ? life.abandon(exit.cause) : Effect.void)
+      )
+      yield* Effect.addFinalizer(() => life.end)
+      return life.child = { ...launched, identity, daemon: options.daemon, session, stop: life.stop, end: life.end }
+    })
+  )
+
+const prepare = Effect.fnUntraced(function*(
+  { mode, module, wants }: Work,
+  name: string,
+  identity: ReadonlyArray<number>,
+  options: Resolved
+) {
+  const self = CurrentProcess.get()
+  const span = yield* Effect.option(Effect.currentParentSpan)
+  return {
+    version,
+    module: { url: module.url.href, export: module.export },
+    mode,
+    wants: wants.map(({ id }) => id),
+    process: {
+      name,
+      identity,
+      daemon: options.daemon,
+      authKey: Buffer.from(AuthKey.unsafeBytes(self.authKey)).toString("hex")
+    },
+    parent: { name: self.name, pid: self.pid },
+    argv: options.argv,
+    logLevel: yield* References.MinimumLogLevel,
+    trace: Option.isNone(span)
+      ? undefined
+      : { traceId: span.value.traceId, spanId: span.value.spanId, sampled: span.value.sampled }
+  } satisfies Preparation
+})
+
+/** Follows a child's reports until it is ready and connected, or as long as it has time. */
+const ready = <A>(
+  { module }: Work,
+  launched: Launch.Launched,
+  { inlet }: HandedSocket.HandedSocket,
+  { startTimeout }: Resolved,
+  connect: Effect.Effect<A, ProcessError>
+): Effect.Effect<A, ProcessError> =>
+  Effect.suspend(() => {
+    let step: Errors.StartTimeout["step"] = "process"
+    const report = Effect.tryPromise({
+      try: async () => JSON.parse(Buffer.from(await Frames.readOne(inlet, longestFrame)).toString("utf8")) as Report,
+      catch: (error) =>
+        new ProcessError({ reason: new ProtocolViolation({ peer: launched.name, detail: String(error) }) })
+    })
+    const reports: Effect.Effect<void, ProcessError> = Effect.flatMap(report, (next) => {
+      if (next.at === "ready") return Effect.void
+      if (next.at === "failed") return Effect.fail(failureOf(module, next.failure))
+      step = next.at
+      return reports
+    })
+    const died = Effect.flatMap(launched.exit, (exited) => Effect.fail(new ProcessError({ reason: exited })))
+    return RealTime.within(Effect.raceFirst(Effect.andThen(reports, connect), died), startTimeout).pipe(
+      Effect.flatMap(Option.match({
+        onSome: Effect.succeed,
+        onNone: () =>
+          Effect.fail(
+            new ProcessError({
+              reason: new Errors.StartTimeout({ module: module.url.href, timeout: startTimeout, step })
+            })
+          )
+      }))
+    )
+  })
+
+const failureOf = (module: ModuleRef<any>, failure: Failure): ProcessError => {
+  const url = module.url.href
+  const reason = (): Errors.ProcessErrorReason => {
+    switch (failure._tag) {
+      case "ModuleNotFound":
+        return new Errors.ModuleNotFound({ module: url, ...failure })
+      case "ModuleSyntaxError":
+        return new Errors.ModuleSyntaxError({ module: url, ...failure })
+      case "ModuleThrew":
+        return new Errors.ModuleThrew({ module: url, ...failure })
+      case "NotALayer":
+        return new Errors.NotALayer({ module: url, export: module.export, ...failure })
+      case "LayerFailed":
+        return new Errors.LayerFailed({ module: url, ...failure })
+      case "NotImplemented":
+        return new Errors.NotImplemented({ module: url, ...failure })
+      case "DuplicateId":
+        return new Errors.DuplicateId({ module: url, ...failure })
+      case "LibraryMismatch":
+        return new Errors.LibraryMismatch({ module: url, ...failure })
+    }
+  }
+  return new ProcessError({ reason: reason() })
+}
+
+/** milliseconds that a child has to be gone once its connection is */
+const afterlife = 1_000
+
+/** milliseconds until the processes that a dead child left behind must have obeyed SIGKILL */
+const remainsLimit = 5_000
+
+const makeLife = Effect.fnUntraced(function*(
+  { lives, reaper }: Owner,
+  launched: Launch.Launched,
+  { inlet, ours }: HandedSocket.HandedSocket,
+  options: Resolved
+) {
+  const { exit, pid, signalGroup } = launched
+  const peer = `${launched.name} (pid ${pid})`
+  const sessionScope = yield* Scope.make()
+  let session: Session.Session | undefined
+  ours.on("error", () => {})
+
+  /** A child without its connection is of no use, and says by its exit why that broke. */
+  const disconnected = Effect.gen(function*() {
+    if (Option.isNone(yield* RealTime.within(exit, afterlife))) signalGroup("SIGKILL", "its connection had broken")
+    const exited = yield* RealTime.within(exit, afterlife)
+    return Option.getOrElse(exited, () => new Disconnected({ peer, detail: "and it does not end" }))
+  })
+
+  const connect = Effect.gen(function*() {
+    const opened = yield* Session.make({
+      transport: Transport.fromSocket(ours, { peer, inlet }),
+      disconnected
+    }).pipe(Scope.provide(sessionScope))
+    session = opened
+    const broken = (reason: unknown) =>
+      Effect.sync(() => {
+        if (reason instanceof ProtocolViolation) signalGroup("SIGKILL", reason.message)
+      })
+    yield* Effect.forkIn(Effect.flatMap(opened.closed, broken), sessionScope)
+    yield* Effect.mapError(opened.ready, ({ reason }) =>
+      new ProcessError({
+        reason: reason._tag === "ProcessExited" || reason._tag === "ProtocolViolation"
+          ? reason
+          : new Disconnected({ peer, detail: reason.message })
+      }))
+    return opened
+  })
+
+  /** Its group is its own as long as anything lives in it, also after its leader has been reaped. */
+  const finish = Effect.gen(function*() {
+    yield* Scope.close(sessionScope, Exit.void)
+    ours.destroy()
+    yield* RealTime.until(() => {
+      if (!launched.hasRemains()) return true
+      signalGroup("SIGKILL", "")
+      return false
+    }, remainsLimit)
+    launched.stdout?.destroy()
+    launched.stderr?.destroy()
+    launched.stdin?.destroy()
+    reaper.removeChild(pid)
+    lives.delete(life)
+  })
+
+  const kill = (why: string): Effect.Effect<void> =>
+    Effect.uninterruptible(Effect.suspend(() => {
+      signalGroup("SIGKILL", why)
+      return Effect.andThen(exit, finish)
+    }))
+
+  const stop = yield* Effect.cached(Effect.uninterruptible(Effect.gen(function*() {
+    const deadlines = EndBy.limit(options.deadlines)
+    // To a child that is not ready yet, the end of its socket says the same.
+    if (session === undefined) ours.destroy()
+    else yield* session.requestClose(deadlines.close)
+    if (Option.isSome(yield* RealTime.within(exit, deadlines.close))) return
+    signalGroup("SIGTERM", `it had not ended ${Math.round(deadlines.close)} ms after it was asked to`)
+    if (Option.isSome(yield* RealTime.within(exit, deadlines.kill))) return
+    signalGroup("SIGKILL", "")
+    yield* exit
+  })))
+
+  const life = {
+    child: undefined as Child | undefined,
+    connect,
+    stop,
+    end: yield* Effect.cached(Effect.uninterruptible(Effect.andThen(stop, finish))),
+    kill,
+    /** Ends a child that did not become ready; one that has used up its time gets no more. */
+    abandon: (cause: Cause.Cause<ProcessError>) =>
+      Cause.hasInterrupts(cause) ? life.end : kill("it did not become ready")
+  }
+  return life
+})

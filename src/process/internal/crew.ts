@@ -1,0 +1,132 @@
+/** A fixed number of children that host the same, each in a place of its own; who dies is replaced in its place. */
+import * as Deferred from "effect/Deferred"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Hash from "effect/Hash"
+import * as Scope from "effect/Scope"
+import * as Stream from "effect/Stream"
+import type * as Method from "../../wire/Method.ts"
+import { RemoteError, Unavailable } from "../../wire/RemoteError.ts"
+import type { Session } from "../../wire/Session.ts"
+import type { ProcessError } from "../ProcessError.ts"
+import * as Spawner from "../Spawner.ts"
+import type { Child, Work } from "./child.ts"
+import type { Resolved } from "./options.ts"
+
+/** What decides which child answers. */
+export interface Call {
+  readonly service: string
+  readonly method: string
+  readonly payload: unknown
+}
+
+export interface Member {
+  readonly session: Session
+  readonly call: (method: Method.Method, payload: unknown) => Effect.Effect<unknown, unknown, any>
+  readonly stream: (method: Method.Method, payload: unknown) => Stream.Stream<unknown, unknown, any>
+}
+
+export interface Crew {
+  /** The member for a key, or the one with the least to do; waits while its replacement starts. */
+  readonly pick: (method: string, key: string | number | undefined) => Effect.Effect<Member, RemoteError>
+}
+
+interface Place {
+  member: Member | undefined
+  /** completes when there is a member again, or with why there will be none */
+  next: Deferred.Deferred<Member, string>
+}
+
+export const make = Effect.fnUntraced(function*(options: {
+  readonly work: Work
+  readonly child: Resolved
+  readonly size: number
+}): Effect.fn.Return<Crew, ProcessError, Spawner.Spawner | Scope.Scope> {
+  const spawner = yield* Spawner.Spawner
+  const scope = yield* Effect.scope
+  const places = Array.from({ length: options.size }, (): Place => ({
+    member: undefined,
+    next: Deferred.makeUnsafe()
+  }))
+
+  const start = Effect.gen(function*() {
+    const own = yield* Scope.fork(scope)
+    const child = yield* Scope.provide(spawner.start(options.work, options.child), own).pipe(
+      Effect.onExit((exit) => Exit.isFailure(exit) ? Scope.close(own, exit) : Effect.void)
+    )
+    return { child, own }
+  })
+
+  /** Keeps a place filled: a child that has done something before it died is worth another one. */
+  const keep = (place: Place, child: Child, own: Scope.Closeable, replaceable: boolean): Effect.Effect<void> =>
+    Effect.gen(function*() {
+      let answered = false
+      const member = memberOf(child, () => answered = true)
+      place.member = member
+      Deferred.doneUnsafe(place.next, Exit.succeed(member))
+      yield* child.session.closed
+      place.member = undefined
+      place.next = Deferred.makeUnsafe()
+      const exited = yield* child.exit
+      yield* Scope.close(own, Exit.void)
+      if (!replaceable && !answered) return give(place, `its replacement died too: ${exited.message}`)
+      const replaced = yield* Effect.exit(start)
+      if (Exit.isSuccess(replaced)) return yield* keep(place, replaced.value.child, replaced.value.own, false)
+      return give(place, `${exited.message}; no replacement could be started`)
+    })
+
+  const give = (place: Place, why: string): void => {
+    Deferred.doneUnsafe(place.next, Exit.fail(why))
+  }
+
+  const started = yield* Effect.forEach(places, () => start, { concurrency: "unbounded" })
+  yield* Effect.forEach(started, ({ child, own }, i) => Effect.forkIn(keep(places[i]!, child, own, true), scope), {
+    discard: true
+  })
+  yield* Effect.forEach(places, (place) => Deferred.await(place.next), { discard: true }).pipe(Effect.ignore)
+
+  const waitFor = (method: string, next: Effect.Effect<Member, string>) =>
+    Effect.mapError(next, (detail) => new RemoteError({ reason: new Unavailable({ method, detail }) }))
+
+  return {
+    pick: (method, key) =>
+      Effect.suspend(() => {
+        if (key !== undefined) {
+          const place = places[Math.abs(Hash.hash(key)) % places.length]!
+          return place.member === undefined
+            ? waitFor(method, Deferred.await(place.next))
+            : Effect.succeed(place.member)
+        }
+        let best: Member | undefined
+        for (const { member } of places) {
+          if (member !== undefined && (best === undefined || member.session.inFlight() < best.session.inFlight())) {
+            best = member
+          }
+        }
+        // The first place that is filled again; when none will be, the last one says why.
+        return best === undefined
+          ? waitFor(method, Effect.raceAll(places.map(({ next }) => Deferred.await(next))))
+          : Effect.succeed(best)
+      })
+  }
+})
+
+/** Wraps calls only until the first of them has been answered. */
+const memberOf = ({ session }: Child, note: () => void): Member => {
+  let noted = false
+  const answered = Effect.sync(() => {
+    noted = true
+    note()
+  })
+  return {
+    session,
+    call: (method, payload) => {
+      const call = session.call(method, payload)
+      return noted ? call : Effect.tap(call, answered)
+    },
+    stream: (method, payload) => {
+      const stream = session.stream(method, payload)
+      return noted ? stream : Stream.onFirst(stream, () => answered)
+    }
+  }
+}

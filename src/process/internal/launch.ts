@@ -1,0 +1,140 @@
+import * as Deferred from "effect/Deferred"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as ChildProcess from "node:child_process"
+import type * as Net from "node:net"
+import type { Readable, Writable } from "node:stream"
+import type { ProcessExited } from "../../wire/RemoteError.ts"
+import { ProcessError, SignalFailed, SpawnFailed } from "../ProcessError.ts"
+import * as ChildExit from "./exit.ts"
+import type { Resolved } from "./options.ts"
+import * as ProcessTable from "./processTable.ts"
+import * as Tail from "./tail.ts"
+
+/** bytes of stderr that an exit quotes */
+const quoted = 8 * 1024
+
+/** milliseconds; what a dead child wrote last is in the pipe, but a grandchild may hold the pipe open */
+const lastWords = 200
+
+/** A started operating system's process, before and after it speaks our protocol. */
+export interface Launched {
+  readonly name: string
+  readonly pid: number
+  readonly stdin: Writable | null
+  readonly stdout: Readable | null
+  readonly stderr: Readable | null
+  /** completes when the process has been reaped */
+  readonly exit: Effect.Effect<ProcessExited>
+  readonly exited: () => ProcessExited | undefined
+  /** to the process alone; nothing happens when it is gone */
+  readonly signal: (signal: NodeJS.Signals) => Effect.Effect<void, ProcessError>
+  /** to its group, or to it alone where it leads none; `why` becomes part of its exit */
+  readonly signalGroup: (signal: NodeJS.Signals, why: string) => void
+  /** processes that it left in its group after its own end */
+  readonly hasRemains: () => boolean
+}
+
+export const launch = (
+  name: string,
+  options: Resolved,
+  boot: URL,
+  channel: Net.Socket,
+  extra: { readonly env: NodeJS.ProcessEnv; readonly label: ReadonlyArray<string> }
+): Effect.Effect<Launched, ProcessError> =>
+  Effect.callback<Launched, ProcessError>((resume) => {
+    const failed = (error: NodeJS.ErrnoException) =>
+      resume(Effect.fail(
+        new ProcessError({
+          reason: new SpawnFailed({
+            execPath: options.execPath,
+            code: error.code ?? error.name,
+            detail: error.message
+          })
+        })
+      ))
+    const oomKills = ChildExit.oomKills()
+    let child: ChildProcess.ChildProcess
+    try {
+      // The label says to `ps` what runs here; the child's own argv is set by what it is told.
+      child = ChildProcess.spawn(options.execPath, [...options.execArgv, boot.pathname, ...extra.label], {
+        cwd: options.cwd,
+        env: { ...options.env, ...extra.env },
+        stdio: [...options.stdio, channel],
+        detached: options.group
+      })
+    } catch (error) {
+      return failed(error as NodeJS.ErrnoException)
+    }
+    if (child.pid === undefined) {
+      child.once("error", failed)
+      return
+    }
+    child.on("error", () => {})
+    resume(Effect.succeed(observe(name, options, child, child.pid, oomKills)))
+  })
+
+const observe = (
+  name: string,
+  options: Resolved,
+  child: ChildProcess.ChildProcess,
+  pid: number,
+  oomKillsBefore: number | undefined
+): Launched => {
+  const exit = Deferred.makeUnsafe<ProcessExited>()
+  const tail = child.stderr === null ? undefined : Tail.follow(child.stderr, quoted)
+  let exited: ProcessExited | undefined
+  let why: string | undefined
+  let reaped = false
+  child.once("exit", (code, signal) => {
+    reaped = true
+    const end = () => {
+      if (exited !== undefined) return
+      clearTimeout(timer)
+      exited = ChildExit.describe({
+        name,
+        pid,
+        code,
+        signal,
+        stderr: tail?.text(),
+        oomKills: { before: oomKillsBefore, after: ChildExit.oomKills() },
+        detail: why
+      })
+      Deferred.doneUnsafe(exit, Exit.succeed(exited))
+    }
+    const timer = setTimeout(end, lastWords)
+    if (child.stderr === null || child.stderr.readableEnded || child.stderr.destroyed) end()
+    else child.stderr.once("close", end)
+  })
+  const kill = (target: number, signal: NodeJS.Signals): NodeJS.ErrnoException | undefined => {
+    try {
+      process.kill(target, signal)
+      return undefined
+    } catch (error) {
+      return error as NodeJS.ErrnoException
+    }
+  }
+  return {
+    name,
+    pid,
+    stdin: child.stdin,
+    stdout: child.stdout,
+    stderr: child.stderr,
+    exit: Deferred.await(exit),
+    exited: () => exited,
+    signal: (signal) =>
+      Effect.suspend(() => {
+        if (reaped) return Effect.void
+        const error = kill(pid, signal)
+        return error === undefined || error.code === "ESRCH" ? Effect.void : Effect.fail(
+          new ProcessError({ reason: new SignalFailed({ pid, signal, code: error.code ?? "EUNKNOWN" }) })
+        )
+      }),
+    signalGroup: (signal, reason) => {
+      if (!reaped) why ??= reason
+      if (options.group) kill(-pid, signal)
+      else if (!reaped) kill(pid, signal)
+    },
+    hasRemains: () => options.group && !ProcessTable.isGroupEmpty(pid)
+  }
+}
