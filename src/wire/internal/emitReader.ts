@@ -6,6 +6,7 @@
  */
 import type { Encode } from "./emitWriter.ts"
 import type { Field, Node, Plan, Reference, Shape, Tagged, Union } from "./shape.ts"
+import { maxDepth } from "./unencodable.ts"
 
 /**
  * Functions `r0`, `r1`, ... of (reader, depth), one for each node, and `read`. They use what the caller must bring into
@@ -54,44 +55,53 @@ const array = (elements: ReadonlyArray<Shape>, rest: Shape): string => {
 }
 
 /**
- * Fields are read into variables in the order in which they are written. `at` counts the fields passed: at the first
- * key that is not the expected one, those that were read become an object, and the generic reader adds the others.
+ * Fields are read into variables in the order in which they are written. At the first key that is not the expected one,
+ * those that were read become an object, and the generic reader adds the `left` others.
  */
-const struct = (fields: ReadonlyArray<Field>, encode: Encode): string => {
-  const variables = fields.map((_, i) => `f${i}`)
-  const required = fields.filter((field) => !field.optional).length
-  const allRequired = required === fields.length
-  const code = [
-    "const n=r.tryMap();if(n<0)return r.any(d);r.enter(d);",
-    `const b=r.buffer,v=r.view,e=r.end;let p,at=0,left=n;let ${variables.join(",")};`
-  ]
-  if (!allRequired) code.push(`let ${fields.flatMap((field, i) => field.optional ? [`h${i}=false`] : []).join(",")};`)
-  code.push(`m:{${allRequired ? `if(n!==${fields.length})break m;` : ""}`)
-  fields.forEach((field, i) => {
-    const constant = constantOf(field.shape)
-    const bytes = Buffer.concat([encode(field.name), ...(constant === undefined ? [] : [encode(constant.value)])])
-    const matched = `r.position=p+${bytes.length};f${i}=${
-      constant === undefined ? value(field.shape, "d+1") : literal(constant.value)
-    };left--;`
-    const check = `p=r.position;if(${allRequired ? "" : "left>0&&"}p+${bytes.length}<=e&&${equals(bytes)})`
-    code.push(
-      field.optional ? `${check}{${matched}h${i}=true}` : `${check}{${matched}at=${i + 1}}else break m;`
-    )
+const struct = (fields: ReadonlyArray<Field>, encode: Encode): string =>
+  `if(d>=${maxDepth})return r.any(d);const b=r.buffer,v=r.view,e=r.end;let p,left;` +
+  `let ${fields.map((_, i) => `f${i}`).join(",")};` +
+  (fields.some((field) => field.optional) ? someOptional(fields, encode) : allRequired(fields, encode)) +
+  "return r.entries(o,left,d)"
+
+/** The number of entries is part of what is expected before the first key; `at` counts the fields that were read. */
+const allRequired = (fields: ReadonlyArray<Field>, encode: Encode): string => {
+  const steps = fields.map((field, i) => {
+    const expected = Buffer.concat([...(i === 0 ? [mapHeader(fields.length)] : []), bytesOf(field, encode)])
+    return `p=r.position;if(!${at("p", expected)})break m;${take(field, i, expected.length)}at=${i + 1};`
   })
-  code.push(allRequired ? `return ${object(fields)}` : `if(left===0){${build(fields)}return o}`, "}")
-  code.push("const o={};")
-  fields.forEach((field, i) => code.push(`if(${field.optional ? `h${i}` : `at>${i}`})o[${quote(field.name)}]=f${i};`))
-  code.push("return r.entries(o,left,d)")
-  return code.join("")
+  return `let at=0;m:{${steps.join("")}return ${object(fields)}}` +
+    `if(at>0)left=${fields.length}-at;else{left=r.tryMap();if(left<0)return r.any(d)}const o={};` +
+    fields.map((field, i) => `if(at>${i})${set(field, i)}`).join("")
 }
+
+/** `h` is whether a field was read, required or not. */
+const someOptional = (fields: ReadonlyArray<Field>, encode: Encode): string => {
+  const steps = fields.map((field, i) => {
+    const expected = bytesOf(field, encode)
+    const code = `p=r.position;if(left>0&&${at("p", expected)}){${take(field, i, expected.length)}left--;h${i}=true}`
+    return field.optional ? code : `${code}else break m;`
+  })
+  const optional = fields.map((field, i) => field.optional ? `if(h${i})${set(field, i)}` : "")
+  return `left=r.tryMap();if(left<0)return r.any(d);let ${fields.map((_, i) => `h${i}=false`).join(",")};` +
+    `m:{${steps.join("")}if(left===0){const o=${object(fields)};${optional.join("")}return o}}const o={};` +
+    fields.map((field, i) => `if(h${i})${set(field, i)}`).join("")
+}
+
+const mapHeader = (entries: number): Buffer =>
+  Buffer.from(entries < 16 ? [0x80 | entries] : [0xde, entries >> 8, entries & 0xff])
+
+/** a key, and its value if that is always the same */
+const bytesOf = ({ name, shape }: Field, encode: Encode): Buffer =>
+  Buffer.concat([encode(name), ...(shape._tag === "Constant" ? [encode(shape.value)] : [])])
+
+const take = ({ shape }: Field, i: number, bytes: number): string =>
+  `r.position=p+${bytes};f${i}=${shape._tag === "Constant" ? quote(shape.value) : value(shape, "d+1")};`
+
+const set = ({ name }: Field, i: number): string => `o[${quote(name)}]=f${i};`
 
 const object = (fields: ReadonlyArray<Field>): string =>
   `{${fields.flatMap((field, i) => field.optional ? [] : [`${quote(field.name)}:f${i}`]).join(",")}}`
-
-const build = (fields: ReadonlyArray<Field>): string =>
-  `const o=${object(fields)};${
-    fields.map((field, i) => field.optional ? `if(h${i})o[${quote(field.name)}]=f${i};` : "").join("")
-  }`
 
 const union = ({ array, object }: Union, encode: Encode): string => {
   const code = ["const p=r.position;if(p<r.end){const b=r.buffer,v=r.view,e=r.end,t=b[p];"]
@@ -108,25 +118,20 @@ const union = ({ array, object }: Union, encode: Encode): string => {
 const cases = ({ cases, key }: Tagged, encode: Encode): string => {
   const tests = cases.map(([tag, struct]) => {
     const bytes = Buffer.concat([encode(key), encode(tag)])
-    return `if(q+${bytes.length}<=e&&${equals(bytes, "q")})${call(struct)}`
+    return `if(${at("q", bytes)})${call(struct)}`
   })
   return `const q=p+(t<0x90?1:t===0xde?3:5);${tests.join("")}`
 }
 
 const call = ({ index }: Reference): string => `return r${index}(r,d);`
 
-/** whether these bytes are at position `p` */
-const equals = (bytes: Buffer, p = "p"): string => {
-  const tests: Array<string> = []
+/** whether these bytes come at position `p` */
+const at = (p: string, bytes: Buffer): string => {
+  const tests = [`${p}+${bytes.length}<=e`]
   let i = 0
   for (; i + 4 <= bytes.length; i += 4) tests.push(`v.getUint32(${p}+${i})===${bytes.readUInt32BE(i)}`)
   for (; i < bytes.length; i++) tests.push(`b[${p}+${i}]===${bytes[i]}`)
-  return tests.join("&&")
+  return `(${tests.join("&&")})`
 }
 
-const constantOf = (shape: Shape) => shape._tag === "Constant" ? shape : undefined
-
-const literal = (value: string | boolean | null | undefined): string =>
-  value === undefined ? "undefined" : JSON.stringify(value)
-
-const quote = (text: string): string => JSON.stringify(text)
+const quote = (constant: string | boolean | null | undefined): string => JSON.stringify(constant) ?? "undefined"

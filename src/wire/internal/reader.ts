@@ -269,8 +269,19 @@ export class Reader {
 
   /** A map's key. */
   key(): string {
+    const { buffer, position, end } = this
+    const tag = position < end ? buffer[position]! : 0
+    if (tag >= 0xa0 && tag < 0xc0) {
+      const length = tag & 0x1f
+      const known = keys[(buffer[position + 1]! + buffer[position + length]! * 7 + length) & keyMask]!
+      if (known.length === length && position + length < end && isTextAt(known, buffer, position + 1)) {
+        this.position = position + 1 + length
+        return known
+      }
+    }
     const key = this.stringOrAny(maxDepth)
     if (typeof key !== "string") throw new Malformed("a map has a key that is no string")
+    remember(key)
     return key
   }
 
@@ -313,20 +324,7 @@ export class Reader {
     const end = at + length
     if (end > this.end) throw ended()
     this.position = end
-    if (length < shortString) {
-      let text = ""
-      for (let i = at; i < end; i++) {
-        const code = buffer[i]!
-        if (code > 0x7f) return buffer.toString("utf8", at, end)
-        text += String.fromCharCode(code)
-      }
-      return text
-    }
-    try {
-      return buffer.toString("utf8", at, end)
-    } catch {
-      throw new Malformed(`a string of ${length} bytes`)
-    }
+    return length < shortString ? shortText(buffer, at, end) : longText(buffer, at, end)
   }
 
   private binary(at: number, length: number): Uint8Array {
@@ -374,6 +372,47 @@ export const assign = (target: Record<string, unknown>, key: string, value: unkn
     Object.defineProperty(target, key, { value, writable: true, enumerable: true, configurable: true })
   } else {
     target[key] = value
+  }
+}
+
+/** Keys that were read before, so that the same few are not made again and again; only ASCII, each where it hashes to. */
+const keyMask = 0xff
+const keys: Array<string> = Array.from({ length: keyMask + 1 }, () => "")
+
+const remember = (key: string): void => {
+  const { length } = key
+  if (length === 0 || length > 0x1f) return
+  for (let i = 0; i < length; i++) if (key.charCodeAt(i) > 0x7f) return
+  keys[(key.charCodeAt(0) + key.charCodeAt(length - 1) * 7 + length) & keyMask] = key
+}
+
+const isTextAt = (text: string, buffer: Buffer, at: number): boolean => {
+  for (let i = 0; i < text.length; i++) if (text.charCodeAt(i) !== buffer[at + i]) return false
+  return true
+}
+
+/** ASCII is put together here, which is faster than a call into Node for so few characters. */
+const shortText = (buffer: Buffer, at: number, end: number): string => {
+  let text = ""
+  let i = at
+  for (; i + 4 <= end; i += 4) {
+    const a = buffer[i]!, b = buffer[i + 1]!, c = buffer[i + 2]!, d = buffer[i + 3]!
+    if ((a | b | c | d) > 0x7f) return longText(buffer, at, end)
+    text += String.fromCharCode(a, b, c, d)
+  }
+  for (; i < end; i++) {
+    const code = buffer[i]!
+    if (code > 0x7f) return longText(buffer, at, end)
+    text += String.fromCharCode(code)
+  }
+  return text
+}
+
+const longText = (buffer: Buffer, at: number, end: number): string => {
+  try {
+    return buffer.toString("utf8", at, end)
+  } catch {
+    throw new Malformed(`a string of ${end - at} bytes`)
   }
 }
 

@@ -15,7 +15,8 @@ import { maxDepth, refusal, tooDeep, Unencodable } from "./unencodable.ts"
 export const segmentSize = 16 << 10
 
 const defaultSize = 64 << 10
-const shortString = 32
+/** up to here copying ASCII is faster than a call into Node; 31 is the longest that has a header of one byte */
+const shortString = 20
 
 export class Writer {
   /** where the next byte goes: `buffer[position]`; compiled codecs write there themselves */
