@@ -1,0 +1,22 @@
+import { it } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import type * as Scope from "effect/Scope"
+import * as ProcessLayer from "effect-multiprocessing/ProcessLayer"
+import type { Spawner } from "effect-multiprocessing/Spawner"
+import { mkdtempSync, rmSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+
+/** A test with real children, in real time. */
+export const spawned = <A, E>(name: string, test: Effect.Effect<A, E, Spawner | Scope.Scope>): void => {
+  it.live(name, () => Effect.scoped(test).pipe(Effect.provide(ProcessLayer.spawn)))
+}
+
+/** A folder that goes with the Scope. */
+export const folder: Effect.Effect<string, never, Scope.Scope> = Effect.acquireRelease(
+  Effect.sync(() => mkdtempSync(join(tmpdir(), "emp-test-"))),
+  (path) => Effect.sync(() => rmSync(path, { recursive: true, force: true }))
+)
+
+/** How often a test repeats what a race might break: a few times in the suite, many in `npm run test:soak`. */
+export const rounds = (suite: number, soak: number): number => process.env.SOAK === undefined ? suite : soak
