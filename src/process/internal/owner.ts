@@ -22,12 +22,13 @@ const fileName = "owner"
 /** The user whom new files belong to. */
 export const uid = (): number => process.geteuid?.() ?? -1
 
-/** This process as an owner; throws where the process table cannot be read. */
-export const self = (): Owner => {
-  const start = ProcessTable.startTime(process.pid)
-  if (start === undefined) throw new Error(`the process table does not show ${process.pid}`)
-  return { ...ProcessTable.realm(), pid: process.pid, start, parent: process.ppid }
-}
+/** This process as an owner. Where processes cannot be told apart it has no realm either, and its start says nothing. */
+export const self = (): Owner => ({
+  ...ProcessTable.realm(),
+  pid: process.pid,
+  start: ProcessTable.startTime(process.pid) ?? "0",
+  parent: process.ppid
+})
 
 /** Why a directory cannot be trusted as one of ours, if so. A link is never followed. */
 export const refusal = (directory: string): string | undefined => {
@@ -47,15 +48,16 @@ export const write = (directory: string, owner: Owner): void =>
     { flag: "wx", mode: 0o600 }
   )
 
+const fromWord = (word: string | undefined): string | undefined => word === "-" ? undefined : word
+
 /** Whose the directory is; `undefined` when it does not say. */
 export const read = (directory: string): Owner | undefined => {
   try {
     const text = Fs.readFileSync(Path.join(directory, fileName), "latin1")
     const match = /^(\S+) (\S+) ([1-9]\d*) ([0-9A-Za-z_:]+) (\d+)\n$/.exec(text)
-    const known = (word: string | undefined) => word === "-" ? undefined : word
     return match === null ? undefined : {
-      boot: known(match[1]),
-      namespace: known(match[2]),
+      boot: fromWord(match[1]),
+      namespace: fromWord(match[2]),
       pid: Number(match[3]),
       start: match[4]!,
       parent: Number(match[5])

@@ -103,7 +103,27 @@ const bsd: Table = {
   commandLine: (pid) => ps("-ww", "-o", "command=", "-p", String(pid)).join("\n").split(" ")
 }
 
-const table = process.platform === "linux" ? linux : bsd
+/** Nobody is seen. */
+const blind: Table = {
+  read: () => undefined,
+  all: () => [],
+  variable: () => undefined,
+  commandLine: () => []
+}
+
+const attempt = <A>(read: () => A): A | undefined => {
+  try {
+    return read()
+  } catch {
+    return undefined
+  }
+}
+
+/** Whether processes can be told apart: not without `/proc`, nor with that of another pid namespace. */
+export const isVisible: boolean = process.platform !== "linux" ||
+  attempt(() => Fs.readlinkSync("/proc/self")) === String(process.pid)
+
+const table = process.platform === "linux" ? isVisible ? linux : blind : bsd
 
 /** The process that has this pid now, a zombie included. */
 export const read: (pid: number) => ProcessInfo | undefined = table.read
@@ -122,8 +142,19 @@ export const startTime = (pid: number): string | undefined => read(pid)?.start
 
 const isDead = (info: ProcessInfo): boolean => info.state === "Z" || info.state === "X"
 
+/** Whether a signal could be sent there; a zombie still takes it. */
+const takesSignals = (target: number): boolean => {
+  try {
+    process.kill(target, 0)
+    return true
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === "EPERM"
+  }
+}
+
 /** Whether the process runs (a zombie does not), and is the one that started at `start`. */
 export const isAlive = (pid: number, start?: string): boolean => {
+  if (!isVisible) return takesSignals(pid)
   const info = read(pid)
   return info !== undefined && !isDead(info) && (start === undefined || info.start === start)
 }
@@ -135,16 +166,10 @@ export const groupMembers = (group: number): ReadonlyArray<ProcessInfo> =>
 /**
  * Whether no process of the group lives.
  *
- * `kill` counts zombies, and where nobody reaps orphans they stay for ever: so when it finds somebody, we look closer.
+ * Signals reach zombies, and where nobody reaps orphans they stay for ever: so when somebody is there, we look closer.
  */
-export const isGroupEmpty = (group: number): boolean => {
-  try {
-    process.kill(-group, 0)
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "ESRCH") return true
-  }
-  return groupMembers(group).length === 0
-}
+export const isGroupEmpty = (group: number): boolean =>
+  !takesSignals(-group) || (isVisible && groupMembers(group).length === 0)
 
 /** All living descendants of a process, parents before their children. */
 export const descendants = (pid: number): ReadonlyArray<ProcessInfo> => {
@@ -171,16 +196,10 @@ export interface Realm {
   readonly namespace: string | undefined
 }
 
-const attempt = <A>(read: () => A): A | undefined => {
-  try {
-    return read()
-  } catch {
-    return undefined
-  }
-}
-
 const readRealm = (): Realm =>
-  process.platform === "linux"
+  !isVisible
+    ? { boot: undefined, namespace: undefined }
+    : process.platform === "linux"
     ? {
       boot: attempt(() => Fs.readFileSync("/proc/sys/kernel/random/boot_id", "latin1").trim()),
       namespace: attempt(() => /\d+/.exec(Fs.readlinkSync("/proc/self/ns/pid"))?.[0])

@@ -12,6 +12,7 @@ import * as Result from "effect/Result"
 import type * as Scope from "effect/Scope"
 import * as Fs from "node:fs"
 import { ProcessError, ReaperFailed, RunDirectoryFailed } from "../ProcessError.ts"
+import * as ProcessTable from "./processTable.ts"
 import * as ReaperShell from "./reaperShell.ts"
 import * as RecordBook from "./recordBook.ts"
 import * as Records from "./records.ts"
@@ -19,7 +20,7 @@ import type { RunDirectory } from "./runDirectory.ts"
 
 /** What keeps children from outliving this process. */
 export interface Reaper {
-  /** The shell's pid; another one after it was killed and started again. `undefined` while there is none. */
+  /** The shell's pid, and another one after it was killed and started again; `undefined` while there is none. */
   readonly pid: number | undefined
   /**
    * Puts a child under guard, synchronously, before it is told anything. A child that is already gone needs none.
@@ -34,15 +35,13 @@ export interface Reaper {
   readonly removePath: (path: string) => void
 }
 
-/** How this platform keeps children from outliving us: a shell, or a thread in each child where there is no shell. */
+/** How this platform keeps children from outliving us: a shell, or a thread in each child (see watchdog.ts). */
 export type Guard = "reaper" | "watchdog"
 
 const detectGuard = (): Guard => {
   try {
     Fs.accessSync(ReaperShell.shellPath, Fs.constants.X_OK)
-    // without /proc, or with that of another pid namespace, records could not be told from strangers
-    const visible = process.platform !== "linux" || Fs.readlinkSync("/proc/self") === String(process.pid)
-    return visible ? "reaper" : "watchdog"
+    return ProcessTable.isVisible ? "reaper" : "watchdog"
   } catch {
     return "watchdog"
   }
@@ -69,14 +68,13 @@ const write = (path: string, record: () => void): Result.Result<void, ProcessErr
 /**
  * Starts the guard of a run directory. When the Scope closes, children that are still there are killed, the directory
  * is removed, and the shell has ended.
+ *
+ * Where the guard is the watchdog there is no shell, but what a sweep needs is written down all the same.
  */
 export const make = Effect.fnUntraced(
   function*(directory: RunDirectory): Effect.fn.Return<Reaper, ProcessError, Scope.Scope> {
-    if (guard() !== "reaper") {
-      return yield* reaperFailed(`there is no ${ReaperShell.shellPath}, or no /proc of this pid namespace`)
-    }
     const run = Effect.runForkWith(yield* Effect.context())
-    const shell = ReaperShell.make(directory, (deaths, how) => {
+    const shell = guard() === "watchdog" ? ReaperShell.none : ReaperShell.make(directory, (deaths, how) => {
       run(Effect.logWarning(
         `The shell that ends children after our death has died ${deaths} times at once (${how}). It is started again.`
       ))

@@ -18,6 +18,9 @@ export interface ReaperShell {
   readonly close: () => Promise<void>
 }
 
+/** What stands where there is no shell. */
+export const none: ReaperShell = { pid: undefined, stand: () => true, close: () => Promise.resolve() }
+
 /** A shell that lived shorter than this (milliseconds) has died at once. */
 const atOnce = 50
 

@@ -126,7 +126,7 @@ const makeIn = (base: string): Effect.Effect<Made, ProcessError> => {
   const hidden = Path.join(base, `.${name}`)
   const path = Path.join(base, name)
   return Effect.gen(function*() {
-    const owner = yield* Effect.try({ try: Owner.self, catch: fromSystem("/proc/self") })
+    const owner = Owner.self()
     yield* Effect.try({
       try: () => {
         Fs.mkdirSync(hidden, { mode: 0o700 })
