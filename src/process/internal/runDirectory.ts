@@ -52,13 +52,17 @@ const fromSystem = (path: string) => (error: unknown): ProcessError => {
 
 const pathLength = (base: string): number => Buffer.byteLength(base) + "/.12345678".length + socketNameLength
 
+/** Where the run directories of this user are, best place first. */
+export const bases = (): ReadonlyArray<string> => {
+  const name = `emp-${Owner.uid()}`
+  return [...new Set([Path.resolve(Os.tmpdir(), name), `/tmp/${name}`])]
+}
+
 /** `/tmp` is the way out where `$TMPDIR` is too deep for a socket's path. */
 const chooseBase: Effect.Effect<string, ProcessError> = Effect.suspend(() => {
-  const name = `emp-${Owner.uid()}`
-  const wanted = Path.resolve(Os.tmpdir(), name)
-  const base = [wanted, `/tmp/${name}`].find((path) => pathLength(path) <= maxSocketPath)
+  const base = bases().find((path) => pathLength(path) <= maxSocketPath)
   return base === undefined
-    ? Effect.fail(failed(wanted, "ENAMETOOLONG", `too deep for the path of a socket (${maxSocketPath} bytes)`))
+    ? Effect.fail(failed(Os.tmpdir(), "ENAMETOOLONG", `too deep for the path of a socket (${maxSocketPath} bytes)`))
     : Effect.succeed(base)
 })
 

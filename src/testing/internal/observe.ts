@@ -1,0 +1,175 @@
+/**
+ * What this process has at a moment that could leak: each thing has a key, by which it is known again, and a
+ * description for people.
+ */
+import * as Fs from "node:fs"
+import * as Path from "node:path"
+import * as Owner from "../../process/internal/owner.ts"
+import * as ProcessTable from "../../process/internal/processTable.ts"
+import { reaperName } from "../../process/internal/reaperScript.ts"
+import { markName } from "../../process/internal/records.ts"
+import * as RunDirectory from "../../process/internal/runDirectory.ts"
+
+/** Something that could leak. */
+export interface Thing {
+  readonly kind: Kind
+  readonly key: string
+  readonly description: string
+}
+
+/** The kinds of things, in the order in which they are reported. */
+export const kinds = [
+  "child",
+  "zombie",
+  "orphan",
+  "reaper",
+  "runDirectory",
+  "sharedMemory",
+  "descriptor",
+  "handle"
+] as const
+
+/** A kind of things. */
+export type Kind = (typeof kinds)[number]
+
+/** All things at a moment, and the processes that existed then. */
+export interface Observation {
+  readonly things: ReadonlyArray<Thing>
+  readonly processes: ReadonlySet<string>
+}
+
+const keyOf = (info: ProcessTable.ProcessInfo): string => `${info.pid}:${info.start}`
+
+const shown = (pid: number): string => {
+  const words = ProcessTable.commandLine(pid).join(" ")
+  return `pid ${pid}: ${words.length > 200 ? `${words.slice(0, 200)}...` : words}`
+}
+
+/** A Reaper's shell is known by its directory, since a killed one is replaced by another. */
+const reaperOf = (pid: number): string | undefined => {
+  const words = ProcessTable.commandLine(pid)
+  const position = words.indexOf(reaperName)
+  return position === -1 ? undefined : words[position + 1]
+}
+
+const ownChild = (info: ProcessTable.ProcessInfo): Thing => {
+  const key = keyOf(info)
+  if (info.state === "Z") {
+    return { kind: "zombie", key, description: `pid ${info.pid} has ended and was not reaped` }
+  }
+  const directory = reaperOf(info.pid)
+  return directory === undefined
+    ? { kind: "child", key, description: shown(info.pid) }
+    : { kind: "reaper", key: directory, description: `pid ${info.pid} guards ${directory}` }
+}
+
+/** A process that was started by a child of ours and has lost it; only new ones are looked at. */
+const orphan = (info: ProcessTable.ProcessInfo, ours: string): ReadonlyArray<Thing> =>
+  ProcessTable.variable(info.pid, markName)?.endsWith(ours) === true && info.state !== "Z"
+    ? [{ kind: "orphan", key: keyOf(info), description: `${shown(info.pid)} (parent ${info.parent})` }]
+    : []
+
+const entries = (directory: string): ReadonlyArray<string> => {
+  try {
+    return Fs.readdirSync(directory)
+  } catch {
+    return []
+  }
+}
+
+const attempt = <A>(read: () => A): ReadonlyArray<A> => {
+  try {
+    return [read()]
+  } catch {
+    // it went away while we looked
+    return []
+  }
+}
+
+/** Directories of ours, and those that a dead child of ours has left. */
+const runDirectories = (self: Owner.Owner): ReadonlyArray<Thing> =>
+  RunDirectory.bases().flatMap((base) =>
+    entries(base).flatMap((name): ReadonlyArray<Thing> => {
+      const path = Path.join(base, name)
+      const owner = Owner.read(path)
+      if (owner === undefined || !Owner.sharesRealm(owner)) return []
+      const ours = owner.pid === self.pid && owner.start === self.start
+      const left = owner.parent === self.pid && !ProcessTable.isAlive(owner.pid, owner.start)
+      return ours || left
+        ? [{ kind: "runDirectory", key: path, description: `${path} of ${ours ? "this process" : `pid ${owner.pid}`}` }]
+        : []
+    })
+  )
+
+/** Segments are named `emp-<pid of their maker>-...`; those of processes that live elsewhere are not ours to report. */
+const sharedMemory = (family: ReadonlySet<number>): ReadonlyArray<Thing> =>
+  entries("/dev/shm").flatMap((name): ReadonlyArray<Thing> => {
+    const maker = Number(/^emp-(\d+)-/.exec(name)?.[1])
+    const path = `/dev/shm/${name}`
+    const reportable = family.has(maker) || !ProcessTable.isAlive(maker)
+    return attempt(() => Fs.lstatSync(path)).some(({ uid }) => uid === Owner.uid()) && reportable
+      ? [{ kind: "sharedMemory", key: path, description: `${path} of pid ${maker}` }]
+      : []
+  })
+
+/** What descriptors point to: by that they are known again, since their numbers are used again. */
+const descriptors = (): ReadonlyArray<Thing> => {
+  const directory = process.platform === "linux" ? "/proc/self/fd" : "/dev/fd"
+  return entries(directory).flatMap((fd): ReadonlyArray<Thing> =>
+    process.platform === "linux"
+      ? attempt(() => Fs.readlinkSync(`${directory}/${fd}`)).map((target) => ({
+        kind: "descriptor",
+        key: target,
+        description: `${fd} -> ${target}`
+      }))
+      : [{ kind: "descriptor", key: fd, description: fd }]
+  )
+}
+
+/** Looks at everything; with what was there before, at new processes only. */
+export const observe = (before?: Observation): Observation => {
+  const self = Owner.self()
+  const ours = `:${self.pid}:${self.start}`
+  const everyone = ProcessTable.all()
+  const family = new Set([self.pid, ...ProcessTable.descendants(self.pid).map(({ pid }) => pid)])
+  const things = everyone.flatMap((info) =>
+    info.parent === self.pid
+      ? [ownChild(info)]
+      : before === undefined || before.processes.has(keyOf(info)) || info.pid === self.pid
+      ? []
+      : orphan(info, ours)
+  )
+  return {
+    processes: new Set(everyone.map(keyOf)),
+    things: [
+      ...things,
+      ...runDirectories(self),
+      ...sharedMemory(family),
+      ...descriptors(),
+      ...process.getActiveResourcesInfo().map((name): Thing => ({ kind: "handle", key: name, description: name }))
+    ]
+  }
+}
+
+const nullDevice = "/dev/null"
+
+/** libuv keeps one in reserve from a process's first stream on. */
+const mayOpenReserve = (before: Observation): boolean =>
+  !before.things.some(({ description, kind }) => kind === "descriptor" && /^\d{2,} -> \/dev\/null$/.test(description))
+
+/** What is there now and was not there before, as often as it is there more often. */
+export const difference = (before: Observation, now: Observation): ReadonlyArray<Thing> => {
+  const known = new Map<string, number>()
+  const nameOf = (thing: Thing) => `${thing.kind} ${thing.key}`
+  for (const thing of before.things) known.set(nameOf(thing), (known.get(nameOf(thing)) ?? 0) + 1)
+  if (mayOpenReserve(before)) {
+    const reserve = `descriptor ${nullDevice}`
+    known.set(reserve, (known.get(reserve) ?? 0) + 1)
+  }
+  const added = now.things.filter((thing) => {
+    const left = known.get(nameOf(thing)) ?? 0
+    known.set(nameOf(thing), left - 1)
+    return left <= 0
+  })
+  return added.toSorted((a, b) => kinds.indexOf(a.kind) - kinds.indexOf(b.kind))
+}

@@ -1,0 +1,19 @@
+/**
+ * After every test of every file: nothing may be left behind. There is no way for a test to turn this off.
+ *
+ * Hooks of this file begin first and end last: what a file's own hooks make and remove is inside.
+ */
+import { LeakCheck } from "effect-multiprocessing/testing"
+import { afterAll, afterEach, beforeAll, beforeEach } from "vitest"
+
+let beforeFile: LeakCheck.Snapshot
+let beforeTest: LeakCheck.Snapshot
+
+beforeAll(() => {
+  beforeFile = LeakCheck.snapshot()
+})
+beforeEach(() => {
+  beforeTest = LeakCheck.snapshot()
+})
+afterEach(() => LeakCheck.checkPromise(beforeTest))
+afterAll(() => LeakCheck.checkPromise(beforeFile))
