@@ -13,12 +13,13 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
-import * as Stream from "effect/Stream"
+import type * as Stream from "effect/Stream"
 import type { RemoteError } from "../wire/RemoteError.ts"
 import * as Contract from "./internal/contract.ts"
 import type { Args, Checked, Handlers, HostServices, Methods, MissingSelf, NoExtra, Proxy } from "./internal/grammar.ts"
 import * as Implementation from "./internal/implementation.ts"
 import { inProcess } from "./internal/inProcess.ts"
+import { checkId, checkMethod } from "./internal/names.ts"
 
 export type {
   Args,
@@ -86,10 +87,11 @@ export interface ModuleRef<in A> {
  */
 export const module: {
   (url: URL, options?: { readonly export?: string | undefined }): ModuleRef<any>
-  <M, Name extends keyof M & string = "default" & keyof M>(
+  <M extends { readonly default: Module }>(url: URL): ModuleRef<Layer.Success<M["default"]>>
+  <M extends { readonly [K in Name]: Module }, Name extends string>(
     url: URL,
-    options?: { readonly export: Name }
-  ): ModuleRef<M[Name] extends Layer.Layer<infer A, any, never> ? A : never>
+    options: { readonly export: Name }
+  ): ModuleRef<Layer.Success<M[Name]>>
 } = (url: URL, options?: { readonly export?: string | undefined }): ModuleRef<any> => ({
   url,
   export: options?.export ?? "default",
@@ -224,17 +226,24 @@ export const fn: <
   P extends Schema.Top | Schema.Struct.Fields = Schema.Void,
   S extends Schema.Top = Schema.Void,
   E extends Schema.Top = Schema.Never,
-  const St extends boolean = false
+  St extends true = never
 >(id: Id, options: {
   readonly module: URL | ModuleRef<Handler<Id>>
   readonly payload?: P
   readonly success?: S
   readonly error?: E
   readonly stream?: St
-}) => Fn<Id, P extends Schema.Top ? P : P extends Schema.Struct.Fields ? Schema.Struct<P> : never, S, E, St> = (
+}) => Fn<
+  Id,
+  P extends Schema.Top ? P : P extends Schema.Struct.Fields ? Schema.Struct<P> : never,
+  S,
+  E,
+  [St] extends [never] ? false : true
+> = (
   id: string,
   options: Contract.Options & { readonly module: URL | ModuleRef<any> }
 ): any => {
+  checkId("Remote.fn", id)
   const contract = Contract.make(id, options)
   const declaration: Implementation.Declaration = { kind: "fn", id, contracts: { [id]: contract } }
   const key = Implementation.fnKey(id)
@@ -252,12 +261,7 @@ export const fn: <
         const implementation = Implementation.make(declaration, { [id]: handler }, context)
         return Context.add(Implementation.mark(declaration), key, implementation)
       })),
-    call: (input?: unknown) => {
-      const answer = Effect.map(key, ({ call }) => inProcess(contract, (payload) => call(id, payload))(input))
-      return contract.stream ? Stream.unwrap(answer as Effect.Effect<Stream.Stream<unknown, unknown>>) : Effect.flatten(
-        answer as Effect.Effect<Effect.Effect<unknown, unknown>>
-      )
-    }
+    call: inProcess(contract, (payload) => Effect.map(key, ({ call }) => call(id, payload)))
   }
 }
 
@@ -332,8 +336,12 @@ export const Service: <Self = never>() => <const Id extends string, const M exte
   methods: M & Checked<M>
 ) => [Self] extends [never] ? MissingSelf<"Remote.Service"> : ServiceClass<Self, Id, M> =
   () => (id: string, methods: Methods): any => {
+    checkId("Remote.Service", id)
     const contracts: Record<string, Contract.Contract> = Object.create(null)
-    for (const [name, options] of Object.entries(methods)) contracts[name] = Contract.make(`${id}/${name}`, options)
+    for (const [name, options] of Object.entries(methods)) {
+      checkMethod("Remote.Service", id, name)
+      contracts[name] = Contract.make(`${id}/${name}`, options)
+    }
     const declaration = Implementation.declare({ kind: "service", id, contracts })
     const key = Context.Service<any, any>()(id)
     return Object.assign(key, {
@@ -347,7 +355,7 @@ export const Service: <Self = never>() => <const Id extends string, const M exte
           const implementation = Implementation.make(declaration, handlers, context)
           const shape = Implementation.proxy(
             declaration,
-            (name, contract) => inProcess(contract, (payload) => implementation.call(name, payload))
+            (name, contract) => inProcess(contract, (payload) => Effect.succeed(implementation.call(name, payload)))
           )
           Implementation.attach(shape, implementation)
           return Context.add(Implementation.mark(declaration), key, shape)

@@ -21,7 +21,8 @@ import { locate, Unencodable } from "../../src/wire/internal/unencodable.ts"
 import { Writer } from "../../src/wire/internal/writer.ts"
 
 const secret = Buffer.from("correct horse battery staple 123")
-const key = Result.getOrThrow(AuthKey.fromBytes(secret))
+const of = (bytes: Uint8Array) => Result.getOrThrow(AuthKey.fromBytes(bytes))
+const key = of(secret)
 const invalid = (result: Result.Result<AuthKey.AuthKey, AuthKey.InvalidAuthKey>) =>
   Result.isFailure(result) ? result.failure.detail : "valid"
 
@@ -47,7 +48,7 @@ describe("making", () => {
 
   it("bytes are copied, in and out", () => {
     const bytes = Uint8Array.of(1, 2, 3)
-    const key = Result.getOrThrow(AuthKey.fromBytes(bytes))
+    const key = of(bytes)
     bytes.fill(9)
     assert.deepStrictEqual(Internal.unsafeBytes(key), Uint8Array.of(1, 2, 3))
     Internal.unsafeBytes(key).fill(9)
@@ -90,25 +91,23 @@ describe("making", () => {
 })
 
 describe("comparing", () => {
-  const other = (bytes: Uint8Array) => Result.getOrThrow(AuthKey.fromBytes(bytes))
-
   it("by bytes, whatever their number", () => {
-    assert.isTrue(AuthKey.equals(key, other(secret)))
-    assert.isFalse(AuthKey.equals(key, other(secret.subarray(1))))
-    assert.isFalse(AuthKey.equals(key, other(Buffer.concat([secret, Uint8Array.of(0)]))))
+    assert.isTrue(AuthKey.equals(key, of(secret)))
+    assert.isFalse(AuthKey.equals(key, of(secret.subarray(1))))
+    assert.isFalse(AuthKey.equals(key, of(Buffer.concat([secret, Uint8Array.of(0)]))))
     for (const at of [0, 15, 31]) {
       const changed = Uint8Array.from(secret)
       changed[at]! ^= 1
-      assert.isFalse(AuthKey.equals(key, other(changed)))
+      assert.isFalse(AuthKey.equals(key, of(changed)))
     }
   })
 
   it("as Effect compares, with a hash that tells nothing", () => {
-    assert.isTrue(Equal.equals(key, other(secret)))
-    assert.isFalse(Equal.equals(key, other(randomBytes(32))))
+    assert.isTrue(Equal.equals(key, of(secret)))
+    assert.isFalse(Equal.equals(key, of(randomBytes(32))))
     assert.isFalse(Equal.equals(key, Redacted.make(new Uint8Array(secret))))
-    assert.strictEqual(Hash.hash(key), Hash.hash(other(randomBytes(32))))
-    assert.strictEqual(HashSet.size(HashSet.make(key, other(secret), other(randomBytes(32)))), 2)
+    assert.strictEqual(Hash.hash(key), Hash.hash(of(randomBytes(32))))
+    assert.strictEqual(HashSet.size(HashSet.make(key, of(secret), of(randomBytes(32)))), 2)
   })
 })
 

@@ -1,7 +1,10 @@
+import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import * as Schema from "effect/Schema"
 import type * as SchemaAST from "effect/SchemaAST"
 import * as SchemaIssue from "effect/SchemaIssue"
+import { bounded, longest } from "../../wire/internal/bounded.ts"
 import * as Method from "../../wire/Method.ts"
 import { EncodeFailed, RemoteError } from "../../wire/RemoteError.ts"
 
@@ -39,55 +42,72 @@ export const make = (id: string, options: Options): Contract => {
   return contract
 }
 
-/** Completes a payload as a caller may write it: absent, with defaults left out, or a class's plain fields. */
+/**
+ * Completes a payload as a caller may write it: absent, with defaults left out, or a class's plain fields. What does not
+ * fit fails, and so does what throws while it is looked at.
+ */
 export type Construct = (input: unknown) => Effect.Effect<unknown, RemoteError>
-
-const formatIssue = SchemaIssue.makeFormatterDefault()
-
-const absent = (payload: Schema.Top): unknown => Schema.is(payload)(undefined) ? undefined : {}
 
 export const construct = (contract: Contract): Construct => {
   const { id, payload } = contract
-  const empty = absent(payload)
+  const complete = completeAbsent(payload)
+  const refuse = (cause: Cause.Cause<unknown>) =>
+    Exit.fail(new RemoteError({ reason: new EncodeFailed({ method: id, part: "payload", issue: issueOf(cause) }) }))
   return (input) => {
-    return Effect.mapError(
-      payload.makeEffect(input === undefined ? empty : input),
-      (issue) =>
-        new RemoteError({ reason: new EncodeFailed({ method: id, part: "payload", issue: formatIssue(issue) }) })
-    )
+    try {
+      const made = payload.makeEffect(complete(input))
+      return Exit.isExit(made) && Exit.isSuccess(made) ? Exit.succeed(made.value) : Effect.catchCause(made, refuse)
+    } catch (defect) {
+      return refuse(Cause.die(defect))
+    }
   }
 }
+
+const formatIssue = SchemaIssue.makeFormatterDefault()
+
+const issueOf = (cause: Cause.Cause<unknown>): string =>
+  bounded(() => {
+    const wrong = Cause.squash(cause)
+    return SchemaIssue.isIssue(wrong) ? formatIssue(wrong) : wrong
+  }, longest.message)
 
 /**
  * `construct` for a payload that is encoded next. Encoding checks it anyway, so it is constructed only where that can
  * change it.
  */
 export const constructForWire = (contract: Contract): Construct => {
-  if (changesWhenConstructed(contract.payload.ast)) return construct(contract)
-  const empty = absent(contract.payload)
-  return (input) => Effect.succeed(input === undefined ? empty : input)
+  if (changesWhenConstructed(contract.payload.ast, new Set())) return construct(contract)
+  const complete = completeAbsent(contract.payload)
+  return (input) => Effect.succeed(complete(input))
 }
 
-/** A class takes a plain object; a constructor default fills what is missing. */
-const changesWhenConstructed = (ast: SchemaAST.AST): boolean => ast._tag === "Declaration" || hasDefault(ast, new Set())
+/** Where `undefined` is no payload, a call without one means that every field was left out. */
+const completeAbsent = (payload: Schema.Top) => {
+  let takesUndefined: boolean | undefined
+  return (input: unknown): unknown =>
+    input !== undefined || (takesUndefined ??= Schema.is(payload)(undefined)) ? input : {}
+}
 
-const hasDefault = (ast: SchemaAST.AST, seen: Set<SchemaAST.AST>): boolean => {
+/** A constructor default fills what is missing, and a class takes a plain object. */
+const changesWhenConstructed = (ast: SchemaAST.AST, seen: Set<SchemaAST.AST>): boolean => {
   if (ast.context?.constructorDefault !== undefined) return true
   if (seen.has(ast)) return false
   seen.add(ast)
+  const changes = (child: SchemaAST.AST) => changesWhenConstructed(child, seen)
   switch (ast._tag) {
     case "Declaration":
-      return ast.typeParameters.some((parameter) => hasDefault(parameter, seen))
+      // it may be a class: those have the struct of their fields as a parameter
+      return ast.typeParameters.length > 0
     case "Arrays":
-      return ast.elements.some((element) => hasDefault(element, seen)) ||
-        ast.rest.some((rest) => hasDefault(rest, seen))
+      return ast.elements.some(changes) || ast.rest.some(changes)
     case "Objects":
-      return ast.propertySignatures.some((property) => hasDefault(property.type, seen)) ||
-        ast.indexSignatures.some((index) => hasDefault(index.type, seen))
+      return ast.propertySignatures.some(({ type }) => changes(type)) ||
+        ast.indexSignatures.some(({ type }) => changes(type))
     case "Union":
-      return ast.types.some((type) => hasDefault(type, seen))
+      return ast.types.some(changes)
     case "Suspend":
-      return hasDefault(ast.thunk(), seen)
+      // what is behind it may have no end
+      return true
     default:
       return false
   }

@@ -4,6 +4,7 @@ import type * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
 import type * as Stream from "effect/Stream"
 import type { RemoteError } from "../../wire/RemoteError.ts"
+import type { Reserved } from "./names.ts"
 
 /**
  * What one method takes and gives, spelled as `Rpc.make` of Effect spells it.
@@ -37,21 +38,9 @@ export interface Methods {
   readonly [name: string]: MethodOptions
 }
 
-/** Names that would make a proxy thenable, or mean something to every object. */
-type Reserved =
-  | "then"
-  | "constructor"
-  | "toJSON"
-  | "toString"
-  | "valueOf"
-  | "pipe"
-  | "asEffect"
-  | "__proto__"
-  | "hasOwnProperty"
-
 /** Intersected with the argument: the compiler's message is the string. */
 export type Checked<M> = {
-  readonly [K in keyof M as K extends Reserved | `_${string}` ? K : never]: `${K & string} is a reserved name`
+  readonly [K in keyof M as K extends Reserved ? K : never]: `${K & string} is a reserved name`
 }
 
 /**

@@ -2,7 +2,9 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
+import * as Tracer from "effect/Tracer"
 import type { Contract } from "./contract.ts"
+import { ownPrefix } from "./names.ts"
 
 /** What a handler answers with; its services have been provided, but for the Scope of its call. */
 export type Answer =
@@ -19,17 +21,18 @@ export interface Handlers {
 export interface Declaration {
   readonly kind: "fn" | "service"
   readonly id: string
+  /** by the method's name; a function has one, named by its id */
   readonly contracts: Readonly<Record<string, Contract>>
 }
 
 /** What `toLayer` puts into the Context, and a host finds there by id. */
 export interface Implementation {
   readonly declaration: Declaration
-  /** takes the decoded payload */
+  /** takes the decoded payload; never throws */
   readonly call: (method: string, payload: unknown) => Answer
+  /** those of its Layer, which its codecs need too; absent when it answers from elsewhere */
+  readonly services?: Context.Context<never> | undefined
 }
-
-const ImplementationId: unique symbol = Symbol.for("effect-multiprocessing/Remote/Implementation")
 
 /** Where a declaration's public value holds its runtime side. */
 export const DeclarationId: unique symbol = Symbol.for("effect-multiprocessing/Remote/Declaration")
@@ -38,30 +41,45 @@ export const declarationOf = (declared: object): Declaration =>
   (declared as { readonly [DeclarationId]: Declaration })[DeclarationId]
 
 /** A function's handler is found under a key with a prefix, since Context keys are one space of names. */
-const FnPrefix = "effect-multiprocessing/Remote/fn/"
+const FnPrefix = `${ownPrefix}fn/`
 
 export const fnKey = (id: string): Context.Service<never, Implementation> =>
   Context.Service<never, Implementation>(`${FnPrefix}${id}`)
 
-/** The Scope that a handler sees is that of its call; all its other services are those of its Layer. */
+/**
+ * An implementation by handlers. The Scope that they see is that of their call, and the span is that of their caller;
+ * all other services are those of their Layer.
+ */
 export const make = (
   declaration: Declaration,
   handlers: Handlers,
   context: Context.Context<never>
 ): Implementation => {
-  const services = Context.omit(Scope.Scope)(context as Context.Context<Scope.Scope>)
+  for (const [name, { id }] of Object.entries(declaration.contracts)) {
+    if (typeof handlers[name] !== "function") throw new TypeError(`${id} has no handler`)
+  }
+  const services = Context.omit(Scope.Scope, Tracer.ParentSpan)(context)
+  const call = calls(declaration, handlers)
   return {
     declaration,
+    services,
     call: (method, payload) => {
-      const answer = handlers[method]!(payload)
+      const answer = call(method, payload)
       return Stream.isStream(answer) ? Stream.provideContext(answer, services) : Effect.provideContext(answer, services)
     }
   }
 }
 
-/** Not enumerable on a shape: `{ ...service, resize }` must not carry the undecorated handlers along. */
-export const attach = (shape: object, implementation: Implementation): void => {
-  Object.defineProperty(shape, ImplementationId, { value: implementation })
+/** Calls by name. What the types forbid is a defect with a name, and not a fiber that ends without its finalizers. */
+const calls = ({ contracts }: Declaration, handlers: Handlers): Implementation["call"] => (method, payload) => {
+  const { id, stream } = contracts[method]!
+  try {
+    const answer = handlers[method]!(payload)
+    if (stream ? Stream.isStream(answer) : Effect.isEffect(answer)) return answer
+    throw new TypeError(`${id}: its handler did not answer with ${stream ? "a Stream" : "an Effect"}`)
+  } catch (defect) {
+    return stream ? Stream.die(defect) : Effect.die(defect)
+  }
 }
 
 /** A service's shape: one function a method. */
@@ -72,6 +90,27 @@ export const proxy = (
   Object.fromEntries(
     Object.entries(declaration.contracts).map(([name, contract]) => [name, call(name, contract)])
   )
+
+const ImplementationId: unique symbol = Symbol.for("effect-multiprocessing/Remote/Implementation")
+
+interface Attached {
+  readonly shape: unknown
+  readonly implementation: Implementation
+}
+
+/**
+ * Lets a host that is given this shape call its handlers without the checks that a caller needs. The shape is part of
+ * the note, so that a copy of it with other methods does not carry the old handlers along.
+ */
+export const attach = (shape: object, implementation: Implementation): void => {
+  Object.defineProperty(shape, ImplementationId, { value: { shape, implementation } satisfies Attached })
+}
+
+const attached = (shape: unknown): Implementation | undefined => {
+  if (typeof shape !== "object" || shape === null) return undefined
+  const note = (shape as { readonly [ImplementationId]?: Attached })[ImplementationId]
+  return note?.shape === shape ? note.implementation : undefined
+}
 
 /**
  * Services by id. A shape that `toLayer` did not make (a test double, a decorated service) says nothing of its
@@ -86,46 +125,68 @@ export const declare = (declaration: Declaration): Declaration => {
   return declaration
 }
 
-/** Each `toLayer` leaves a mark of its own, so that of two declarations with one id neither hides the other. */
-const MarkPrefix = "effect-multiprocessing/Remote/mark/"
+/** Each declaration that is implemented leaves a mark of its own: of two with one id neither hides the other. */
+const MarkPrefix = `${ownPrefix}mark/`
+const markOf = new WeakMap<Declaration, string>()
 let marks = 0
 
-export const mark = (declaration: Declaration): Context.Context<never> =>
-  Context.makeUnsafe(new Map([[`${MarkPrefix}${++marks}`, declaration]]))
+export const mark = (declaration: Declaration): Context.Context<never> => {
+  let key = markOf.get(declaration)
+  if (key === undefined) markOf.set(declaration, key = `${MarkPrefix}${++marks}`)
+  return Context.makeUnsafe(new Map([[key, declaration]]))
+}
 
 export interface Found {
   readonly implementations: ReadonlyMap<string, Implementation>
-  /** ids that more than one declaration claims */
+  /** ids, of declarations or methods, that more than one declaration claims */
   readonly duplicates: ReadonlyArray<string>
 }
 
 /** What a built module implements. */
 export const find = (context: Context.Context<never>): Found => {
   const implementations = new Map<string, Implementation>()
-  const claims = new Map<string, Set<Declaration>>()
-  const claim = (declaration: Declaration) => {
-    const known = claims.get(declaration.id)
-    if (known === undefined) claims.set(declaration.id, new Set([declaration]))
-    else known.add(declaration)
-  }
+  const implemented = new Set<Declaration>()
   for (const [key, value] of context.mapUnsafe) {
-    if (key.startsWith(MarkPrefix)) claim(value)
-    else if (key.startsWith(FnPrefix)) implementations.set((value as Implementation).declaration.id, value)
-    else if (isMarked(value)) implementations.set(key, value[ImplementationId])
-    else if (declared.has(key)) {
-      const declarations = declared.get(key)!
-      declarations.forEach(claim)
-      implementations.set(key, {
-        declaration: declarations[0]!,
-        call: (method, payload) => (value as Handlers)[method]!(payload)
-      })
+    if (key.startsWith(MarkPrefix)) {
+      implemented.add(value)
+      continue
+    }
+    for (const implementation of implementationsOf(key, value, context)) {
+      implemented.add(implementation.declaration)
+      implementations.set(implementation.declaration.id, implementation)
     }
   }
-  return {
-    implementations,
-    duplicates: [...claims].filter(([, declarations]) => declarations.size > 1).map(([id]) => id)
-  }
+  return { implementations, duplicates: duplicates(implemented) }
 }
 
-const isMarked = (value: unknown): value is { readonly [ImplementationId]: Implementation } =>
-  typeof value === "object" && value !== null && ImplementationId in value
+/** More than one where it cannot be known which declaration is meant. */
+const implementationsOf = (
+  key: string,
+  value: unknown,
+  context: Context.Context<never>
+): ReadonlyArray<Implementation> => {
+  if (key.startsWith(FnPrefix)) return [value as Implementation]
+  const implementation = attached(value)
+  if (implementation?.declaration.id === key) return [implementation]
+  return (declared.get(key) ?? []).map((declaration) => ({
+    declaration,
+    services: context,
+    call: calls(declaration, value as Handlers)
+  }))
+}
+
+const duplicates = (declarations: Iterable<Declaration>): ReadonlyArray<string> => {
+  const claims = new Map<string, Declaration>()
+  const found = new Set<string>()
+  for (const declaration of declarations) {
+    for (const id of idsOf(declaration)) {
+      const other = claims.get(id)
+      if (other === undefined) claims.set(id, declaration)
+      else if (other !== declaration) found.add(other.id === declaration.id ? declaration.id : id)
+    }
+  }
+  return [...found]
+}
+
+const idsOf = ({ contracts, id }: Declaration): Iterable<string> =>
+  new Set([id, ...Object.values(contracts).map((contract) => contract.id)])

@@ -1,27 +1,37 @@
+import { inspect, types } from "node:util"
 import { RemoteDefect } from "../RemoteError.ts"
-
-/** characters; a stack longer than this says nothing more */
-const longest = { name: 256, message: 16 * 1024, stack: 32 * 1024 } as const
+import { bounded, longest } from "./bounded.ts"
 
 /** What an unknown value says of itself. It may be anything: a cycle, a getter that throws, a megabyte. */
-export const remoteDefect = (method: string, defect: unknown): RemoteDefect => {
-  const isError = defect instanceof Error
-  return new RemoteDefect({
+export const remoteDefect = (method: string, defect: unknown): RemoteDefect =>
+  new RemoteDefect({
     method,
-    errorName: text(() => isError ? defect.name : typeof defect, longest.name),
-    errorMessage: text(
-      () => isError ? defect.message : typeof defect === "object" ? JSON.stringify(defect) : String(defect),
-      longest.message
-    ),
-    remoteStack: text(() => isError ? defect.stack : "", longest.stack)
+    ...(isError(defect)
+      ? {
+        errorName: bounded(() => defect.name, longest.name),
+        errorMessage: bounded(() => defect.message, longest.message),
+        remoteStack: bounded(() => stackOf(defect), longest.stack)
+      }
+      : {
+        errorName: typeof defect,
+        errorMessage: bounded(() => typeof defect === "string" ? defect : shown(defect), longest.message),
+        remoteStack: ""
+      })
   })
-}
 
-const text = (read: () => unknown, limit: number): string => {
-  try {
-    const value = String(read())
-    return value.length > limit ? `${value.slice(0, limit)}…` : value
-  } catch (error) {
-    return `(cannot be shown: ${error instanceof Error ? error.message : typeof error})`
+const isError = (value: unknown): value is Error => value instanceof Error || types.isNativeError(value)
+
+/** Redacted values stay so, getters are not run. */
+const shown = (value: unknown): string => inspect(value, { maxStringLength: longest.message })
+
+/** With the causes, since the first error is seldom the one that tells. */
+const stackOf = (error: Error): string => {
+  const parts: Array<string> = []
+  let cause: unknown = error
+  while (cause !== undefined && parts.length < 8) {
+    const current = cause
+    parts.push(bounded(() => isError(current) ? current.stack ?? current : shown(current), longest.stack))
+    cause = isError(current) ? current.cause : undefined
   }
+  return parts.join("\n[cause]: ")
 }
