@@ -58,11 +58,20 @@ export const make = (options: {
   readonly success: Schema.Top
   readonly error: Schema.Top
   readonly stream: boolean
-}): Method => ({
-  id: options.id,
-  payload: Codec.make(options.payload),
-  success: Codec.make(options.stream ? Schema.Array(options.success) : options.success),
-  error: Codec.make(options.error),
-  stream: options.stream,
-  fingerprint: ""
-})
+}): Method => {
+  const payload = Codec.make(options.payload)
+  const success = Codec.make(options.stream ? Schema.Array(options.success) : options.success)
+  const error = Codec.make(options.error)
+  const { id, stream } = options
+  return {
+    id,
+    payload,
+    success,
+    error,
+    stream,
+    // Asked for when a session begins, not where a contract is declared.
+    get fingerprint() {
+      return `${stream ? "stream" : "call"}-${payload.fingerprint}-${success.fingerprint}-${error.fingerprint}`
+    }
+  }
+}

@@ -10,10 +10,11 @@
  */
 import type * as Context from "effect/Context"
 import type * as Duration from "effect/Duration"
-import type * as Effect from "effect/Effect"
+import * as Effect from "effect/Effect"
 import type * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
 import type * as Stream from "effect/Stream"
+import { Live } from "./internal/live.ts"
 import * as Method_ from "./Method.ts"
 import type { RemoteError, RemoteErrorReason } from "./RemoteError.ts"
 import type { Transport } from "./Transport.ts"
@@ -83,8 +84,17 @@ export interface Options {
   readonly epoch?: string | undefined
   /** bytes of the largest record this end accepts, checked before allocation; default 256 MiB */
   readonly maxRecord?: number | undefined
-  /** how far a producer may run ahead of this end's consumer of a stream; default 256 elements and 1 MiB */
-  readonly window?: { readonly elements: number; readonly bytes: number } | undefined
+  /** what the peer may make this end hold */
+  readonly window?: {
+    /** how far a producer may run ahead of this end's consumer of its stream; default 256 elements */
+    readonly elements?: number
+    /** and in bytes, of which one chunk may be more; default 1 MiB */
+    readonly bytes?: number
+    /** calls of the peer that run or wait here; default 65,536 */
+    readonly calls?: number
+    /** bytes of the payloads above 4 KiB of these calls, of which one call may have more; default 64 MiB */
+    readonly callBytes?: number
+  } | undefined
   /** bytes that may be written and unsent before senders suspend; default 1 MiB */
   readonly budget?: number | undefined
   /** pings a silent peer, and takes one that stays silent as gone; only for connections that can be half open */
@@ -144,4 +154,11 @@ export interface Session {
  * @category constructors
  * @since 0.1.0
  */
-export declare const make: (options: Options) => Effect.Effect<Session, never, Scope.Scope>
+export const make: (options: Options) => Effect.Effect<Session, never, Scope.Scope> = Effect.fnUntraced(
+  function*(options) {
+    const live = new Live(options, yield* Effect.context<never>())
+    yield* Effect.addFinalizer(() => live.end)
+    live.start()
+    return live.session()
+  }
+)

@@ -1,0 +1,387 @@
+/**
+ * The caller's side of calls: who waits for which answer.
+ *
+ * An id is a slot, taken until the peer's final answer has arrived, also when nobody waits for it any more: so a late
+ * answer can never reach another call. What the peer grants (`calls`, `callBytes`) is given back by final answers.
+ */
+import type * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import type * as Codec from "../Codec.ts"
+import type { HelloBody } from "../Message.ts"
+import type { Method } from "../Method.ts"
+import {
+  CallTimeout,
+  ContractMismatch,
+  DecodeFailed,
+  EncodeFailed,
+  type RemoteErrorReason,
+  TooLarge,
+  UnknownMethod
+} from "../RemoteError.ts"
+import { failWith, issueOf, orFailWith } from "./issue.ts"
+import type { Long, Outbound, Waiter } from "./outbound.ts"
+import type { Reader } from "./reader.ts"
+import { kind, smallCall, Violation } from "./records.ts"
+
+export type Answer = Effect.Effect<unknown, unknown, any>
+
+/** Takes the elements of a stream as they arrive. */
+export interface Chunks {
+  chunk(payload: Reader): void
+}
+
+/** One call, from its payload to its final answer. */
+export class Request implements Waiter {
+  id = -1
+  /** bytes counted against what the peer grants */
+  bytes = 0
+  long: Long | undefined
+  done = false
+  /** nobody wants the answer any more: it only frees the id */
+  abandoned = false
+  /** where it waits to be sent, unless that is for room in the output */
+  queue: Set<Request> | undefined
+  deadline = Number.POSITIVE_INFINITY
+  timer: NodeJS.Timeout | undefined
+  private readonly client: Client
+  readonly method: Method
+  readonly wire: unknown
+  readonly chunks: Chunks | undefined
+  /** called once: with the answer, or with why there is none */
+  answered: (answer: Answer) => void
+
+  constructor(
+    client: Client,
+    method: Method,
+    wire: unknown,
+    answered: (answer: Answer) => void,
+    chunks: Chunks | undefined
+  ) {
+    this.client = client
+    this.method = method
+    this.wire = wire
+    this.answered = answered
+    this.chunks = chunks
+  }
+
+  go(): void {
+    this.client.submit(this)
+  }
+}
+
+type State =
+  | { readonly _tag: "Open" }
+  /** the transport is gone, and why is being found out */
+  | { readonly _tag: "Lost" }
+  | { readonly _tag: "Ended"; readonly reason: RemoteErrorReason }
+
+export class Client {
+  inFlight = 0
+  private state: State = { _tag: "Open" }
+  private grant: HelloBody | undefined
+  private readonly out: Outbound
+  private readonly peer: string
+  private readonly context: Context.Context<never>
+  private readonly slots: Array<Request | undefined> = []
+  private readonly free: Array<number> = []
+  private sent = 0
+  private sentBytes = 0
+  /** for the peer's Hello, or for the reason of the session's end */
+  private readonly parked = new Set<Request>()
+  private readonly waitingForCalls = new Set<Request>()
+  private readonly waitingForBytes = new Set<Request>()
+  private readonly offered = new Map<string, { readonly index: number; readonly fingerprint: string }>()
+  private readonly indexes = new Map<Method, number | RemoteErrorReason>()
+
+  constructor(out: Outbound, peer: string, context: Context.Context<never>) {
+    this.out = out
+    this.peer = peer
+    this.context = context
+  }
+
+  // ---------------------------------------------------------------------------------------------- calling
+
+  call(method: Method, payload: unknown, timeout: number | undefined): Answer {
+    return this.encoded(method, payload, (wire) =>
+      Effect.callback<unknown, unknown, any>((resume) => {
+        const request = new Request(this, method, wire, resume, undefined)
+        if (timeout !== undefined) this.limit(request, timeout)
+        this.begin(request)
+        return this.cancel(request)
+      }))
+  }
+
+  /** Continues with the payload's encoded form: at once, where the Schema needs no fiber. */
+  encoded<A>(
+    method: Method,
+    payload: unknown,
+    next: (wire: unknown) => Effect.Effect<A, unknown, any>
+  ): Effect.Effect<A, unknown, any> {
+    return Effect.suspend(() => {
+      const wire = orFailWith(
+        method.payload.toWire(payload),
+        (issue) => new EncodeFailed({ method: method.id, part: "payload", issue })
+      )
+      if (!Exit.isExit(wire)) return Effect.flatMap(this.provided(wire), next)
+      return Exit.isSuccess(wire) ? next(wire.value) : Exit.failCause(wire.cause)
+    })
+  }
+
+  begin(request: Request): void {
+    this.inFlight++
+    this.submit(request)
+  }
+
+  submit(request: Request): void {
+    const { grant, out, state } = this
+    request.queue = undefined
+    if (state._tag === "Ended") return this.finish(request, failWith(state.reason))
+    if (grant === undefined || state._tag === "Lost") return park(request, this.parked)
+    const index = this.indexOf(request.method)
+    if (typeof index !== "number") return this.finish(request, failWith(index))
+    if (this.sent >= grant.calls) return park(request, this.waitingForCalls)
+    if (out.full) return out.wait(request)
+    this.put(request, index, this.sentBytes < grant.callBytes ? Number.POSITIVE_INFINITY : smallCall)
+  }
+
+  private put(request: Request, index: number, most: number): void {
+    const { free, out, slots } = this
+    const { id: method, payload } = request.method
+    const id = free.length > 0 ? free[free.length - 1]! : slots.length
+    const timeout = request.timer === undefined ? -1 : Math.max(1, Math.ceil(request.deadline - performance.now()))
+    let put
+    try {
+      put = out.put(kind.call, index, id, timeout, payload, request.wire, most)
+    } catch (error) {
+      const reason = new EncodeFailed({ method, part: "payload", issue: issueOf(error) })
+      return this.finish(request, failWith(reason))
+    }
+    if (put === "over") return park(request, this.waitingForBytes)
+    if (put === "full") return out.waitForLong(request)
+    if (typeof put === "number") {
+      const reason = new TooLarge({ method, part: "payload", size: put, limit: out.maxRecord })
+      return this.finish(request, failWith(reason))
+    }
+    if (free.length > 0) free.pop()
+    slots[id] = request
+    request.id = id
+    this.sent++
+    if (out.payloadSize > smallCall) this.sentBytes += request.bytes = out.payloadSize
+    if (put === "sent") return
+    request.long = put
+    put.sent = () => {
+      request.long = undefined
+    }
+  }
+
+  private indexOf(method: Method): number | RemoteErrorReason {
+    let index = this.indexes.get(method)
+    if (index === undefined) {
+      const { fingerprint: ours, id } = method
+      const offer = this.offered.get(id)
+      index = offer === undefined
+        ? new UnknownMethod({ method: id, peer: this.peer })
+        : offer.fingerprint === ours
+        ? offer.index
+        : new ContractMismatch({ method: id, ours, theirs: offer.fingerprint })
+      this.indexes.set(method, index)
+    }
+    return index
+  }
+
+  /** The call fails after so many milliseconds, wherever it is then; the peer hears of the deadline too. */
+  private limit(request: Request, timeout: number): void {
+    request.deadline = performance.now() + timeout
+    request.timer = setTimeout(() => {
+      const { answered } = request
+      this.abandon(request)
+      answered(failWith(new CallTimeout({ method: request.method.id, timeout })))
+    }, timeout)
+  }
+
+  // ---------------------------------------------------------------------------------------------- not wanted any more
+
+  /** Ends when the peer has answered finally, so that the handler's finalizers have run; or with the session. */
+  cancel(request: Request): Effect.Effect<void> {
+    return Effect.suspend(() => {
+      if (request.done) return Effect.void
+      this.abandon(request)
+      if (request.done) return Effect.void
+      return Effect.callback<void>((resume) => {
+        request.answered = () => resume(Effect.void)
+      })
+    })
+  }
+
+  private abandon(request: Request): void {
+    request.abandoned = true
+    request.answered = ignore
+    clearTimeout(request.timer)
+    if (request.id < 0) {
+      request.queue?.delete(request)
+      this.out.leave(request)
+      this.finish(request, Effect.void)
+    } else if (request.long !== undefined) {
+      this.out.cut(request.long)
+      this.release(request)
+      this.finish(request, Effect.void)
+    } else if (this.state._tag === "Open") this.out.bare(kind.interrupt, 0, request.id)
+    else {
+      this.release(request)
+      this.finish(request, Effect.void)
+    }
+  }
+
+  // ---------------------------------------------------------------------------------------------- answers
+
+  ok(id: number, payload: Reader): void {
+    const request = this.requestOf(id)
+    if (request.chunks !== undefined) throw new Violation("a stream answered with one result")
+    const { method } = request
+    this.final(request, request.abandoned ? Effect.void : this.decode(method, "success", method.success, payload))
+  }
+
+  fail(id: number, payload: Reader): void {
+    const request = this.requestOf(id)
+    const { method } = request
+    if (request.abandoned) return this.final(request, Effect.void)
+    const error = this.decode(method, "error", method.error, payload)
+    this.final(
+      request,
+      Exit.isExit(error) && Exit.isSuccess(error) ? Exit.fail(error.value) : Effect.flatMap(error, Effect.fail)
+    )
+  }
+
+  reject(id: number, reason: RemoteErrorReason): void {
+    this.final(this.requestOf(id), failWith(reason))
+  }
+
+  interrupted(id: number): void {
+    const request = this.requestOf(id)
+    if (!request.abandoned) throw new Violation("an interruption that nobody asked for")
+    this.final(request, Effect.void)
+  }
+
+  end(id: number): void {
+    const request = this.requestOf(id)
+    if (request.chunks === undefined) throw new Violation("a call answered with the end of a stream")
+    this.final(request, Effect.void)
+  }
+
+  chunk(id: number, payload: Reader): void {
+    const { abandoned, chunks } = this.requestOf(id)
+    if (chunks === undefined) throw new Violation("a call answered with elements of a stream")
+    if (!abandoned) chunks.chunk(payload)
+  }
+
+  private requestOf(id: number): Request {
+    const request = this.slots[id]
+    if (request === undefined || request.long !== undefined) throw new Violation("an answer to no call")
+    return request
+  }
+
+  private decode(
+    { id }: Method,
+    part: "success" | "error",
+    codec: Codec.Codec,
+    payload: Reader
+  ): Answer {
+    const reason = (issue: string) => new DecodeFailed({ method: id, part, issue })
+    let wire
+    try {
+      wire = codec.read(payload)
+      payload.expectEnd()
+    } catch (error) {
+      return failWith(reason(issueOf(error)))
+    }
+    return this.provided(orFailWith(codec.fromWire(wire), reason))
+  }
+
+  /** A codec that needs services finds those of the session, before those of the caller. */
+  provided(outcome: Answer): Effect.Effect<unknown, unknown, any> {
+    return Exit.isExit(outcome) ? outcome : Effect.provideContext(outcome, this.context)
+  }
+
+  private final(request: Request, answer: Answer): void {
+    this.release(request)
+    this.finish(request, answer)
+    if (this.waitingForCalls.size > 0 || this.waitingForBytes.size > 0) this.wake()
+  }
+
+  private release(request: Request): void {
+    this.slots[request.id] = undefined
+    this.free.push(request.id)
+    this.sent--
+    this.sentBytes -= request.bytes
+  }
+
+  private finish(request: Request, answer: Answer): void {
+    if (request.done) return
+    request.done = true
+    this.inFlight--
+    clearTimeout(request.timer)
+    request.answered(answer)
+  }
+
+  /** Sends what waited for the grant that a final answer has given back. */
+  private wake(): void {
+    const { grant } = this
+    for (const request of this.waitingForCalls) {
+      if (this.sent >= grant!.calls) return
+      this.waitingForCalls.delete(request)
+      this.submit(request)
+    }
+    for (const request of this.waitingForBytes) {
+      if (this.sentBytes >= grant!.callBytes) return
+      this.waitingForBytes.delete(request)
+      this.submit(request)
+    }
+  }
+
+  // ---------------------------------------------------------------------------------------------- beginning and end
+
+  greet(grant: HelloBody): void {
+    this.grant = grant
+    grant.methods.forEach(([id, fingerprint], index) => this.offered.set(id, { index, fingerprint }))
+    this.resubmit([this.parked])
+  }
+
+  /** Nothing more will arrive. Calls wait for the reason; interruptions have nothing to wait for. */
+  lost(): void {
+    if (this.state._tag !== "Open") return
+    this.state = { _tag: "Lost" }
+    for (const request of this.slots) {
+      if (request?.abandoned === true) {
+        this.release(request)
+        this.finish(request, Effect.void)
+      }
+    }
+  }
+
+  ended(reason: RemoteErrorReason): void {
+    if (this.state._tag === "Ended") return
+    this.lost()
+    this.state = { _tag: "Ended", reason }
+    for (const request of this.slots.splice(0)) {
+      if (request !== undefined) this.finish(request, failWith(reason))
+    }
+    this.resubmit([this.parked, this.waitingForCalls, this.waitingForBytes])
+  }
+
+  private resubmit(sets: ReadonlyArray<Set<Request>>): void {
+    for (const set of sets) {
+      for (const request of set) {
+        set.delete(request)
+        this.submit(request)
+      }
+    }
+  }
+}
+
+const park = (request: Request, queue: Set<Request>): void => {
+  request.queue = queue
+  queue.add(request)
+}
+
+const ignore = (): void => {}

@@ -1,0 +1,147 @@
+/**
+ * The consumer's side of a stream.
+ *
+ * Elements wait here, at most as many as were granted, and never hold up the session: what a slow consumer has not
+ * taken is not granted again. Everything that waits is taken by one pull.
+ */
+import type { NonEmptyReadonlyArray } from "effect/Array"
+import * as Cause from "effect/Cause"
+import * as Channel from "effect/Channel"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import type * as Pull from "effect/Pull"
+import * as Scope from "effect/Scope"
+import * as Stream from "effect/Stream"
+import type { Method } from "../Method.ts"
+import { DecodeFailed } from "../RemoteError.ts"
+import { type Answer, type Chunks, type Client, Request } from "./client.ts"
+import { failWith, issueOf, orFailWith } from "./issue.ts"
+import type { Outbound } from "./outbound.ts"
+import type { Reader } from "./reader.ts"
+import { Violation } from "./records.ts"
+
+export interface Window {
+  readonly elements: number
+  readonly bytes: number
+}
+
+type Elements = NonEmptyReadonlyArray<unknown>
+
+export const stream = (
+  client: Client,
+  out: Outbound,
+  window: Window,
+  method: Method,
+  payload: unknown
+): Stream.Stream<unknown, unknown, any> =>
+  Stream.fromChannel(
+    Channel.fromTransformBracket((_upstream, _scope, scope) =>
+      client.encoded(method, payload, (wire) => {
+        const consumer = new Consumer(client, out, window, method, wire)
+        // Whether the consumer waits at that time or not, its end is the producer's end.
+        return Effect.as(Scope.addFinalizer(scope, client.cancel(consumer.request)), consumer.start())
+      })
+    )
+  )
+
+class Consumer implements Chunks {
+  readonly request: Request
+  private readonly client: Client
+  private readonly out: Outbound
+  private readonly window: Window
+  private waiting: Array<unknown> = []
+  private taken = { elements: 0, bytes: 0 }
+  private waitingBytes = 0
+  /** granted, and neither taken nor granted again */
+  private outstanding = { elements: 0, bytes: 0 }
+  private last: Answer | undefined
+  private resume: ((pulled: Answer) => void) | undefined
+
+  constructor(client: Client, out: Outbound, window: Window, method: Method, wire: unknown) {
+    this.client = client
+    this.out = out
+    this.window = window
+    this.request = new Request(client, method, wire, (answer) => this.finish(answer), this)
+  }
+
+  start(): Pull.Pull<Elements, unknown, void, any> {
+    this.client.begin(this.request)
+    return Effect.suspend(() => this.pull()) as Pull.Pull<Elements, unknown, void, any>
+  }
+
+  private pull(): Answer {
+    if (this.waiting.length > 0) return this.take()
+    if (this.last !== undefined) return this.last
+    return Effect.callback((resume) => {
+      this.resume = resume
+      return Effect.sync(() => {
+        this.resume = undefined
+      })
+    })
+  }
+
+  private take(): Answer {
+    const { waiting } = this
+    this.taken.elements += waiting.length
+    this.taken.bytes += this.waitingBytes
+    this.waiting = []
+    this.waitingBytes = 0
+    this.grant()
+    const { id, success } = this.request.method
+    return this.client.provided(
+      orFailWith(success.fromWire(waiting), (issue) => new DecodeFailed({ method: id, part: "success", issue }))
+    )
+  }
+
+  private grant(): void {
+    const { outstanding, request, taken, window } = this
+    if (request.done || (taken.elements < window.elements / 2 && taken.bytes < window.bytes / 2)) return
+    this.out.credit(request.id, taken.elements, taken.bytes)
+    outstanding.elements -= taken.elements
+    outstanding.bytes -= taken.bytes
+    this.taken = { elements: 0, bytes: 0 }
+  }
+
+  chunk(payload: Reader): void {
+    const { outstanding, window } = this
+    const bytes = payload.remaining
+    if (outstanding.bytes >= window.bytes) throw new Violation("a stream that exceeds its credit of bytes")
+    const elements = this.read(payload)
+    if (elements === undefined) return
+    outstanding.bytes += bytes
+    outstanding.elements += elements.length
+    if (elements.length === 0) throw new Violation("a stream's chunk without elements")
+    if (outstanding.elements > window.elements) throw new Violation("a stream that exceeds its credit of elements")
+    if (this.waiting.length === 0) this.waiting = elements
+    else for (const element of elements) this.waiting.push(element)
+    this.waitingBytes += bytes
+    this.wake()
+  }
+
+  private read(payload: Reader): Array<unknown> | undefined {
+    const { id, success } = this.request.method
+    try {
+      const elements = success.read(payload)
+      payload.expectEnd()
+      if (Array.isArray(elements)) return elements
+      throw new Violation("a stream's chunk that is no array")
+    } catch (error) {
+      if (error instanceof Violation) throw error
+      this.last ??= failWith(new DecodeFailed({ method: id, part: "success", issue: issueOf(error) }))
+      this.wake()
+      return undefined
+    }
+  }
+
+  private finish(answer: Answer): void {
+    this.last ??= Exit.isExit(answer) && Exit.isSuccess(answer) ? Cause.done() : answer
+    this.wake()
+  }
+
+  private wake(): void {
+    const { resume } = this
+    if (resume === undefined) return
+    this.resume = undefined
+    resume(this.pull())
+  }
+}
