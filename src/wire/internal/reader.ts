@@ -270,7 +270,8 @@ export class Reader {
   /** A map's key. */
   key(): string {
     const { buffer, position, end } = this
-    const tag = position < end ? buffer[position]! : 0
+    if (position >= end) throw ended()
+    const tag = buffer[position]!
     if (tag >= 0xa0 && tag < 0xc0) {
       const length = tag & 0x1f
       const known = keys[(buffer[position + 1]! + buffer[position + length]! * 7 + length) & keyMask]!
@@ -278,9 +279,8 @@ export class Reader {
         this.position = position + 1 + length
         return known
       }
-    }
-    const key = this.stringOrAny(maxDepth)
-    if (typeof key !== "string") throw new Malformed("a map has a key that is no string")
+    } else if (tag < 0xd9 || tag > 0xdb) throw new Malformed("a map has a key that is no string")
+    const key = this.string()
     remember(key)
     return key
   }

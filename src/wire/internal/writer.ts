@@ -50,7 +50,7 @@ export class Writer {
 
   // ---------------------------------------------------------------------------------------------- records
 
-  /** Opens a record, reserving `headerSize` bytes that the caller fills with `patch*`. */
+  /** Opens a record, reserving `headerSize` bytes, zero until the caller fills them with `patch*`. */
   begin(headerSize: number): void {
     if (this.open) throw new Error("the last record is still open")
     this.room(headerSize)
@@ -62,7 +62,9 @@ export class Writer {
     this.recordStart = this.start
     this.recordChunks = this.chunks.length
     this.recordChunkBytes = this.chunkBytes
-    this.position += headerSize
+    const end = this.position + headerSize
+    for (let at = this.position; at < end; at++) this.buffer[at] = 0
+    this.position = end
   }
 
   /** Bytes of the open record so far, with its header and its segments. */
