@@ -12,6 +12,7 @@ import * as Exit from "effect/Exit"
 import * as Schema from "effect/Schema"
 import { compile, generic, type WireCodec } from "./internal/compile.ts"
 import { fingerprint as fingerprintOf } from "./internal/fingerprint.ts"
+import { portable } from "./internal/portable.ts"
 import type { Reader } from "./internal/reader.ts"
 import { locate, Unencodable } from "./internal/unencodable.ts"
 import type { Writer } from "./internal/writer.ts"
@@ -22,9 +23,10 @@ import type { Writer } from "./internal/writer.ts"
  * **Details**
  *
  * What the wire holds besides JSON: bytes, bigints, Dates, `undefined` (an absent key stays absent, a present
- * `undefined` stays present), -0, NaN and the infinities. Functions, symbols and instances of classes are refused with
- * the path at which they are; a Schema that encodes them makes them travel. Half of a surrogate pair in a string becomes
- * U+FFFD.
+ * `undefined` stays present), -0, NaN and the infinities. Where the encoded side of a Schema holds something else, what
+ * its declaration names as plain data (`toCodec`, `toCodecJson`) is sent: so `Option`, `ReadonlyMap`, `Duration`, `URL`
+ * and the like travel. What remains (functions, symbols, instances of classes in `Schema.Unknown`) is refused with the
+ * path at which it is. Half of a surrogate pair in a string becomes U+FFFD.
  *
  * **Gotchas**
  *
@@ -87,6 +89,7 @@ const workOfOneValue = 32
 
 class CodecImpl implements Codec {
   readonly schema: Schema.Top
+  private portable: Schema.Top | undefined
   private encode: (value: unknown) => ToWire
   private decode: (wire: unknown) => ToWire
   private wire: WireCodec = generic
@@ -95,8 +98,15 @@ class CodecImpl implements Codec {
 
   constructor(schema: Schema.Top) {
     this.schema = schema
-    this.encode = Schema.encodeUnknownEffect(schema)
-    this.decode = Schema.decodeUnknownEffect(schema)
+    // most of a contract's methods are never called by most processes that load it
+    this.encode = (value) => {
+      this.prepare()
+      return this.encode(value)
+    }
+    this.decode = (wire) => {
+      this.prepare()
+      return this.decode(wire)
+    }
   }
 
   get fingerprint(): string {
@@ -120,14 +130,15 @@ class CodecImpl implements Codec {
   }
 
   write(writer: Writer, wire: unknown): void {
-    const before = this.work < warmAfter ? writer.recordSize() : 0
+    const cold = this.work < warmAfter
+    const before = cold ? writer.recordSize() : 0
     try {
       this.wire.write(writer, wire, 0)
     } catch (error) {
       // the writer does not keep track of where it is
       throw error instanceof Unencodable ? locate(wire) ?? error : error
     }
-    if (this.work < warmAfter) this.worked(writer.recordSize() - before)
+    if (cold) this.worked(writer.recordSize() - before)
   }
 
   read(reader: Reader): unknown {
@@ -138,15 +149,25 @@ class CodecImpl implements Codec {
     return wire
   }
 
+  private prepare(): Schema.Top {
+    return this.portable ??= this.parseBy(portable(this.schema))
+  }
+
+  private parseBy(schema: Schema.Top): Schema.Top {
+    this.encode = Schema.encodeUnknownEffect(schema)
+    this.decode = Schema.decodeUnknownEffect(schema)
+    return schema
+  }
+
   private worked(bytes: number): void {
     this.work += workOfOneValue + bytes
     if (this.work < warmAfter) return
-    this.wire = compile(Schema.toEncoded(this.schema).ast)
+    const schema = this.prepare()
+    this.wire = compile(Schema.toEncoded(schema).ast)
     void loadSchemaCompiler().then((enable) => {
-      enable(this.schema)
-      // those made before go on as they were
-      this.encode = Schema.encodeUnknownEffect(this.schema)
-      this.decode = Schema.decodeUnknownEffect(this.schema)
+      enable(schema)
+      // parsers made before go on as they were
+      this.parseBy(schema)
     })
   }
 }

@@ -57,7 +57,7 @@ const array = (elements: ReadonlyArray<Shape>, rest: Shape, encode: Encode): str
 
 const struct = (fields: ReadonlyArray<Field>, encode: Encode): string => {
   const optional = fields.flatMap((field, i) => field.optional ? [{ ...field, i }] : [])
-  const code = optional.map(({ i, name }) => `const h${i}=${member(name)}!==undefined||hasOwn(x,${quote(name)});`)
+  const code = optional.map(({ i, name }) => `const h${i}=${isPresent(name)};`)
   const run = new Run(encode)
   if (optional.length > 0) {
     const required = fields.length - optional.length
@@ -76,6 +76,10 @@ const struct = (fields: ReadonlyArray<Field>, encode: Encode): string => {
   code.push(run.end())
   return code.join("")
 }
+
+/** a lookup tells it in most cases, unless the prototype has something of this name */
+const isPresent = (name: string): string =>
+  `${name in Object.prototype ? "" : `${member(name)}!==undefined||`}hasOwn(x,${quote(name)})`
 
 const union = ({ array, object }: Union): string => {
   const code = ["if(typeof x===\"object\"&&x!==null){"]

@@ -8,7 +8,7 @@
  */
 import * as SchemaAST from "effect/SchemaAST"
 import { createHash } from "node:crypto"
-import { representationOf } from "./representation.ts"
+import { childrenOf, representationOf } from "./ast.ts"
 
 export const fingerprint = (ast: SchemaAST.AST): string =>
   createHash("sha256")
@@ -48,7 +48,7 @@ const graph = (roots: ReadonlyArray<SchemaAST.AST>) => {
     const index = nodes.length
     seen.set(ast, index)
     nodes.push({ label: labelOf(ast), children: [] })
-    if (index < maxNodes) nodes[index] = { label: labelOf(ast), children: childrenOf(ast).map(visit) }
+    if (index < maxNodes) nodes[index] = { label: labelOf(ast), children: orderedChildrenOf(ast).map(visit) }
     return index
   }
   return { indices: roots.map(visit), nodes }
@@ -84,24 +84,13 @@ const resolve = (ast: SchemaAST.AST): SchemaAST.AST => {
   return resolved
 }
 
-const childrenOf = (ast: SchemaAST.AST): ReadonlyArray<SchemaAST.AST> => {
-  switch (ast._tag) {
-    case "Declaration":
-      return ast.typeParameters
-    case "Arrays":
-      return [...ast.elements, ...ast.rest]
-    case "Objects":
-      return [
-        ...sorted(ast.propertySignatures).map(({ type }) => type),
-        ...ast.indexSignatures.flatMap(({ parameter, type }) => [parameter, type])
-      ]
-    case "Union":
-      return ast.types
-    case "TemplateLiteral":
-      return ast.parts
-    default:
-      return []
-  }
+const orderedChildrenOf = (ast: SchemaAST.AST): ReadonlyArray<SchemaAST.AST> => {
+  if (ast._tag !== "Objects") return childrenOf(ast)
+  const { indexSignatures, propertySignatures } = ast
+  return [
+    ...sorted(propertySignatures).map(({ type }) => type),
+    ...indexSignatures.flatMap(({ parameter, type }) => [parameter, type])
+  ]
 }
 
 const labelOf = (ast: SchemaAST.AST): string => JSON.stringify([ast._tag, ...detailsOf(ast), ...checksOf(ast.checks)])

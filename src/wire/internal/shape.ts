@@ -5,7 +5,7 @@
  * `Any` stands for whatever is better left to the generic writer and reader: both are always right, just slower.
  */
 import type * as SchemaAST from "effect/SchemaAST"
-import { representationOf } from "./representation.ts"
+import { representationOf } from "./ast.ts"
 
 export type Leaf =
   | { readonly _tag: "Any" | "Number" | "String" | "Boolean" | "Bytes" }
