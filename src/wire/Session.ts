@@ -130,6 +130,8 @@ export interface Session {
   ) => Effect.Effect<unknown, unknown, any>
   /** as `call`, for a method whose `stream` is true */
   readonly stream: (method: Method, payload: unknown) => Stream.Stream<unknown, unknown, any>
+  /** whether calls can still be sent; false before the first call fails for the session's end */
+  readonly isOpen: () => boolean
   /** calls and streams of this end that the peer has not answered finally */
   readonly inFlight: () => number
   /** gives a lease back; all of one tick travel in one record */

@@ -19,7 +19,14 @@ export const remoteDefect = (method: string, defect: unknown): RemoteDefect =>
       })
   })
 
-const isError = (value: unknown): value is Error => value instanceof Error || types.isNativeError(value)
+/** Even `instanceof` runs code of a Proxy. */
+const isError = (value: unknown): value is Error => {
+  try {
+    return types.isNativeError(value) || value instanceof Error
+  } catch {
+    return false
+  }
+}
 
 /** Redacted values stay so, getters are not run. */
 const shown = (value: unknown): string => inspect(value, { maxStringLength: longest.message })

@@ -104,6 +104,7 @@ export class Live {
       ready: Deferred.await(greeted),
       call: (method, payload, options) => client.call(method, payload, timeoutOf(options?.timeout)),
       stream: (method, payload) => Consumer.stream(client, out, hello, method, payload),
+      isOpen: () => this.state === "open",
       inFlight: () => client.inFlight,
       release: (id) => out.release(id),
       closeRequested: Deferred.await(closeRequested),

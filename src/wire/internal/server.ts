@@ -235,10 +235,16 @@ export class Server {
       this.reject(serving, reason)
     } // Such a failure was a call's to yet another process: it says more than we could.
     else if (error.value instanceof RemoteError) this.reject(serving, error.value.reason)
-    else this.encode(serving, method, "error", method.error.toWire(error.value))
+    else this.encode(serving, method, "error", method.error.toWire(error.value), error.value)
   }
 
-  private encode(serving: Serving, method: Method, part: "success" | "error", outcome: Codec.ToWire): void {
+  private encode(
+    serving: Serving,
+    method: Method,
+    part: "success" | "error",
+    outcome: Codec.ToWire,
+    error?: unknown
+  ): void {
     const next = (exit: Exit.Exit<unknown, unknown>) => {
       if (Exit.isFailure(exit)) return this.failed(serving, method, exit.cause)
       this.send(serving, {
@@ -248,7 +254,12 @@ export class Server {
         wire: exit.value
       })
     }
-    const wire = orFailWith(outcome, encodeFailed(method, part))
+    const wire = orFailWith(outcome, (issue) => {
+      if (part === "success") return encodeFailed(method, part)(issue)
+      // An error that nobody declared must not be lost for that.
+      const { errorMessage, errorName } = remoteDefect(method.id, error)
+      return encodeFailed(method, part)(`${issue}; the handler failed with ${errorName}: ${errorMessage}`)
+    })
     if (Exit.isExit(wire)) next(wire)
     else this.fork(serving, wire, next)
   }
