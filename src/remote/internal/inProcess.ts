@@ -1,5 +1,7 @@
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
+import * as Pull from "effect/Pull"
+import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import { remoteDefect } from "../../wire/internal/defect.ts"
 import { RemoteError, RemoteInterrupted } from "../../wire/RemoteError.ts"
@@ -15,20 +17,31 @@ export const inProcess = <R>(
   handler: (payload: unknown) => Effect.Effect<Answer, never, R>
 ) => {
   const complete = construct(contract)
-  const asSeenFromOutside = <E>(cause: Cause.Cause<E>) => typed(contract.id, cause)
   return (input?: unknown) => {
     const answer = Effect.flatMap(complete(input), handler)
     return contract.stream
-      ? Stream.unwrap(answer as Effect.Effect<Stream.Stream<unknown, unknown>, RemoteError, R>).pipe(
-        Stream.scoped,
-        Stream.catchCause((cause) => Stream.failCause(asSeenFromOutside(cause)))
-      )
-      : Effect.flatten(answer as Effect.Effect<Effect.Effect<unknown, unknown>, RemoteError, R>).pipe(
-        Effect.scoped,
-        Effect.catchCause((cause) => Effect.failCause(asSeenFromOutside(cause)))
-      )
+      ? streamed(contract.id, Stream.unwrap(answer as Effect.Effect<Streamed, RemoteError, R>))
+      : answered(contract.id, Effect.flatten(answer as Effect.Effect<Answered, RemoteError, R>))
   }
 }
+
+type Answered = Extract<Answer, Effect.Effect<unknown, unknown, Scope.Scope>>
+type Streamed = Extract<Answer, Stream.Stream<unknown, unknown, Scope.Scope>>
+
+const answered = <A, E, R>(method: string, effect: Effect.Effect<A, E, R>) =>
+  Effect.catchCause(Effect.scoped(effect), (cause) => Effect.failCause(typed(method, cause)))
+
+/** The Scope closes within the last pull, so that what its finalizers die of is a failure of the stream. */
+const streamed = <A, E, R>(method: string, stream: Stream.Stream<A, E, R>) =>
+  Stream.scoped(Stream.fromPull(Effect.gen(function*() {
+    const scope = Scope.forkUnsafe(yield* Effect.scope)
+    const pull = yield* Scope.provide(Stream.toPull(stream), scope)
+    return Pull.matchEffect(Effect.onError(pull, (cause) => Scope.close(scope, Pull.doneExitFromCause(cause))), {
+      onSuccess: Effect.succeed,
+      onFailure: (cause) => Effect.failCause(typed(method, cause)),
+      onDone: () => Cause.done()
+    })
+  })))
 
 /** An interrupted caller sees nothing of this: its interruption passes by every handler of causes. */
 const typed = <E>(method: string, cause: Cause.Cause<E>): Cause.Cause<E | RemoteError> => {
