@@ -68,7 +68,7 @@ export interface Process<out A, out E = never> {
   readonly stdin: Sink.Sink<void, Uint8Array | string, never, ProcessError>
   /** what the child writes; fails with `InvalidOption` unless `stdio.stdout` is `"pipe"` */
   readonly stdout: Stream.Stream<Uint8Array, ProcessError>
-  /** what the child writes there; fails with `InvalidOption` unless `stdio.stderr` is `"pipe"` */
+  /** as `stdout`; never makes the child wait before somebody reads it, who then gets the last 64 KiB first */
   readonly stderr: Stream.Stream<Uint8Array, ProcessError>
 }
 
@@ -208,7 +208,7 @@ const makeHandle = (id: string, child: Child, running: Fiber.Fiber<any, any>): P
     }),
     stdin: StandardStreams.input("stdin", child.stdin),
     stdout: StandardStreams.output("stdout", child.stdout),
-    stderr: StandardStreams.output("stderr", child.stderr)
+    stderr: StandardStreams.followed("stderr", child.stderr, child.stderrTail)
   }
 }
 

@@ -30,7 +30,16 @@ import * as Spawner from "./Spawner.ts"
  * @category layers
  * @since 0.1.0
  */
-export const spawn: Layer.Layer<Spawner.Spawner, ProcessError> = Spawner.layer
+export const spawn: Layer.Layer<Spawner.Spawner, ProcessError> = Spawner.layer()
+
+/**
+ * `spawn`, with options.
+ *
+ * @stability unstable
+ * @category layers
+ * @since 0.1.0
+ */
+export const spawnWith: (options: Spawner.Options) => Layer.Layer<Spawner.Spawner, ProcessError> = Spawner.layer
 
 type Hosted = Remote.AnyService | Remote.AnyFn
 

@@ -55,37 +55,55 @@ export class Spawner extends Context.Service<Spawner, {
 }>()("effect-multiprocessing/Spawner") {}
 
 /**
+ * How a `Spawner` works.
+ *
+ * @stability unstable
+ * @category options
+ * @since 0.1.0
+ */
+export interface Options {
+  /**
+   * What ends the children when this process is killed. `"reaper"`: one shell for all of them, 2 MB. `"watchdog"`: a
+   * thread in each of them, for systems without a shell; some 30 ms and 5 MB a child. Default: the Reaper where it can
+   * work.
+   */
+  readonly guard?: Reaper.Guard | undefined
+}
+
+/**
  * A `Spawner` whose children are fresh Node.js processes. The end of the Layer's Scope ends every child in order.
  *
  * @stability unstable
  * @category layers
  * @since 0.1.0
  */
-export const layer: Layer.Layer<Spawner, ProcessError> = Layer.effect(
-  Spawner,
-  Effect.gen(function*() {
-    const directory = yield* RunDirectory.make
-    const reaper = yield* Reaper.make(directory)
-    const lives = new Set<Child.Life>()
-    let closed = false
-    yield* Effect.addFinalizer(() => {
-      closed = true
-      return Effect.forEach(lives, ({ end }) => end, { concurrency: "unbounded", discard: true })
+export const layer = (options: Options = {}): Layer.Layer<Spawner, ProcessError> =>
+  Layer.effect(
+    Spawner,
+    Effect.gen(function*() {
+      const guard = options.guard ?? Reaper.guard()
+      const directory = yield* RunDirectory.make
+      const reaper = yield* Reaper.make(directory, guard)
+      const lives = new Set<Child.Life>()
+      let closed = false
+      yield* Effect.addFinalizer(() => {
+        closed = true
+        return Effect.forEach(lives, ({ end }) => end, { concurrency: "unbounded", discard: true })
+      })
+      return {
+        capabilities: { startMethod: "spawn", guard },
+        runDirectory: directory.path,
+        children: Effect.sync(() =>
+          Array.from(lives, ({ child }) => child).filter((child): child is Child.Child =>
+            child !== undefined && child.exited() === undefined
+          )
+        ),
+        start: (work, options) =>
+          Effect.suspend(() =>
+            closed
+              ? Effect.fail(new ProcessError({ reason: new SpawnerClosed() }))
+              : Child.start({ directory, guard, reaper, lives }, work, options)
+          )
+      }
     })
-    return {
-      capabilities: { startMethod: "spawn", guard: Reaper.guard() },
-      runDirectory: directory.path,
-      children: Effect.sync(() =>
-        Array.from(lives, ({ child }) => child).filter((child): child is Child.Child =>
-          child !== undefined && child.exited() === undefined
-        )
-      ),
-      start: (work, options) =>
-        Effect.suspend(() =>
-          closed
-            ? Effect.fail(new ProcessError({ reason: new SpawnerClosed() }))
-            : Child.start({ directory, reaper, lives }, work, options)
-        )
-    }
-  })
-)
+  )

@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
-import * as Effect from "effect/Effect"
 import * as Testing from "effect-multiprocessing/testing"
+import * as Effect from "effect/Effect"
 import { spawn } from "node:child_process"
 import { existsSync, readdirSync, readFileSync } from "node:fs"
 import { fileURLToPath } from "node:url"
@@ -9,10 +9,15 @@ import { folder, rounds } from "../support/spawned.ts"
 const program = fileURLToPath(new URL("../fixtures/process/parent.ts", import.meta.url))
 
 /** A program of its own, which a test kills. */
-const parent = (mode: "idle" | "busy" | "starting" | "nested", dir: string, count: number) =>
+const parent = (
+  mode: "idle" | "busy" | "starting" | "nested",
+  dir: string,
+  count: number,
+  guard: "reaper" | "watchdog" = "reaper"
+) =>
   Effect.acquireRelease(
     Effect.sync(() => {
-      const child = spawn(process.execPath, [program, mode, dir, String(count)], {
+      const child = spawn(process.execPath, [program, mode, dir, String(count), guard], {
         stdio: ["ignore", "ignore", "inherit"]
       })
       const gone = new Promise<void>((resolve) => child.once("exit", () => resolve()))
@@ -48,6 +53,19 @@ describe("when the parent is killed, no child is left", () => {
           assert.isBelow(took.at(-1)!, bound)
         }
       }), { timeout: 600_000 })
+  }
+
+  for (const mode of ["idle", "busy"] as const) {
+    it.live(`2 ${mode} children under the watchdog`, () =>
+      Effect.gen(function*() {
+        const dir = yield* folder
+        const { gone, kill } = yield* parent(mode, dir, 2, "watchdog")
+        yield* Testing.waitUntil(() => existsSync(`${dir}/up`))
+        const pids = JSON.parse(readFileSync(`${dir}/up`, "utf8")) as Array<number>
+        kill()
+        yield* noneLeft(pids)
+        yield* Effect.promise(() => gone)
+      }).pipe(Effect.scoped))
   }
 
   it.live("nor a grandchild, nor its child, all busy", () =>

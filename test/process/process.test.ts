@@ -1,4 +1,9 @@
 import { assert, describe, it } from "@effect/vitest"
+import * as Process from "effect-multiprocessing/Process"
+import * as ProcessError from "effect-multiprocessing/ProcessError"
+import * as ProcessLayer from "effect-multiprocessing/ProcessLayer"
+import * as RemoteError from "effect-multiprocessing/RemoteError"
+import * as Testing from "effect-multiprocessing/testing"
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -8,11 +13,6 @@ import * as References from "effect/References"
 import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import * as Tracer from "effect/Tracer"
-import * as Process from "effect-multiprocessing/Process"
-import * as ProcessError from "effect-multiprocessing/ProcessError"
-import * as ProcessLayer from "effect-multiprocessing/ProcessLayer"
-import * as RemoteError from "effect-multiprocessing/RemoteError"
-import * as Testing from "effect-multiprocessing/testing"
 import { existsSync, realpathSync } from "node:fs"
 import { tmpdir } from "node:os"
 import * as Work from "../fixtures/process/work.ts"
@@ -138,7 +138,10 @@ describe("Process.start", () => {
   spawned(
     "an exhausted heap is told from other ends",
     Effect.gen(function*() {
-      const process = yield* Process.start(Work.exhaustHeap, { stdio: { stderr: "pipe" } })
+      const process = yield* Process.start(Work.exhaustHeap, {
+        execArgv: ["--max-old-space-size=48"],
+        stdio: { stderr: "pipe" }
+      })
       const reason = reasonOf(yield* failure(process.join))
       assert.strictEqual(reason._tag, "ProcessExited")
       assert.strictEqual(reason.outOfMemory, "heap")

@@ -1,13 +1,13 @@
 import { assert, describe, it } from "@effect/vitest"
+import * as Process from "effect-multiprocessing/Process"
+import * as ProcessLayer from "effect-multiprocessing/ProcessLayer"
+import { RemoteError } from "effect-multiprocessing/RemoteError"
+import * as Testing from "effect-multiprocessing/testing"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
 import * as Stream from "effect/Stream"
-import * as Process from "effect-multiprocessing/Process"
-import * as ProcessLayer from "effect-multiprocessing/ProcessLayer"
-import { RemoteError } from "effect-multiprocessing/RemoteError"
-import * as Testing from "effect-multiprocessing/testing"
 import { existsSync, writeFileSync } from "node:fs"
 import { double, Refused, Worker } from "../fixtures/process/work.ts"
 import { folder, rounds } from "../support/spawned.ts"
@@ -148,7 +148,9 @@ describe("a child that dies", () => {
         const victims = yield* Process.activeChildren
         const victim = victims[round % 4]!.pid
         yield* Testing.kill(victim)
-        const failed = yield* Testing.waitUntil(() => calls.filter((call) => call.pollUnsafe() !== undefined).length === 8)
+        const failed = yield* Testing.waitUntil(() =>
+          calls.filter((call) => call.pollUnsafe() !== undefined).length === 8
+        )
         void failed
         writeFileSync(`${dir}/go`, "")
         const exits = yield* Effect.forEach(calls, Fiber.await)
@@ -167,17 +169,21 @@ const findError = (exit: Exit.Exit<unknown, unknown>): unknown => {
 }
 
 describe("an interrupted call", () => {
-  hosted("has run its finalizers when the interrupt returns, 500 times at once", {}, (worker) =>
-    Effect.gen(function*() {
-      const dir = yield* folder
-      const calls = yield* Effect.forEach(
-        Array.from({ length: 500 }, (_, id) => id),
-        (id) => Effect.forkChild(worker.hold({ folder: dir, id }), { startImmediately: true })
-      )
-      yield* Testing.waitUntil(() => existsSync(`${dir}/ready.499`))
-      yield* Fiber.interruptAll(calls)
-      assert.strictEqual(yield* worker.released(), 500)
-    }).pipe(Effect.scoped))
+  hosted(
+    "has run its finalizers when the interrupt returns, 500 times at once",
+    {},
+    (worker) =>
+      Effect.gen(function*() {
+        const dir = yield* folder
+        const calls = yield* Effect.forEach(
+          Array.from({ length: 500 }, (_, id) => id),
+          (id) => Effect.forkChild(worker.hold({ folder: dir, id }), { startImmediately: true })
+        )
+        yield* Testing.waitUntil(() => existsSync(`${dir}/ready.499`))
+        yield* Fiber.interruptAll(calls)
+        assert.strictEqual(yield* worker.released(), 500)
+      }).pipe(Effect.scoped)
+  )
 
   hosted("a stream that is let go stops its producer", {}, (worker) =>
     Effect.gen(function*() {
@@ -200,7 +206,9 @@ describe("one program, two Layers", () => {
 
   it.live("in-process and in a child give the same", () =>
     Effect.gen(function*() {
-      const live = (yield* Effect.promise(() => import("../fixtures/process/work.live.ts"))).default as Layer.Layer<Worker>
+      const live = (yield* Effect.promise(() => import("../fixtures/process/work.live.ts"))).default as Layer.Layer<
+        Worker
+      >
       const here = yield* Effect.provide(program, live)
       const there = yield* program.pipe(
         Effect.provide(ProcessLayer.make({ module, services: [Worker] })),

@@ -1,10 +1,10 @@
 import { assert, describe } from "@effect/vitest"
-import * as Effect from "effect/Effect"
-import * as Fiber from "effect/Fiber"
 import * as Process from "effect-multiprocessing/Process"
 import type * as ProcessError from "effect-multiprocessing/ProcessError"
 import * as Remote from "effect-multiprocessing/Remote"
 import * as Testing from "effect-multiprocessing/testing"
+import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
 import { existsSync, readFileSync } from "node:fs"
 import * as Duplicates from "../fixtures/broken/duplicates.ts"
 import { double } from "../fixtures/process/work.ts"
@@ -13,20 +13,20 @@ import { folder, rounds, spawned } from "../support/spawned.ts"
 const broken = (file: string, options?: { readonly export: string }) =>
   Remote.fn("test/broken", { module: Remote.module(new URL(`../fixtures/broken/${file}`, import.meta.url), options) })
 
+type Nullary =
+  | ReturnType<typeof broken>
+  | typeof Duplicates.one
+  | typeof Duplicates.other
+
 type Tags = ProcessError.ProcessErrorReason["_tag"]
 
 const startFails = <Tag extends Tags>(
-  fn: Remote.AnyFn & { readonly stream: false },
+  fn: Nullary,
   tag: Tag,
   options: Process.ChildOptions = {}
 ) =>
   Effect.gen(function*() {
-    const args = [options] as unknown as Parameters<typeof Process.start<typeof fn>>
-    const started = Effect.scoped(Process.start(fn, ...(args as any))) as Effect.Effect<
-      unknown,
-      ProcessError.ProcessError
-    >
-    const { reason } = yield* Effect.flip(started)
+    const { reason } = yield* Effect.flip(Effect.scoped(Process.start(fn, options)))
     assert.strictEqual(reason._tag, tag, reason.message)
     assert.deepStrictEqual(yield* Process.activeChildren, [])
     return reason as Extract<ProcessError.ProcessErrorReason, { readonly _tag: Tag }>
@@ -99,8 +99,8 @@ describe("a start that fails says why", () => {
   spawned(
     "a function that the module does not implement",
     Effect.gen(function*() {
-      const fn = Remote.fn("test/unknown", { module: double.module as URL })
-      assert.deepStrictEqual((yield* startFails(fn, "NotImplemented")).missing, ["test/unknown"])
+      const fn = Remote.fn("test/broken", { module: double.module as URL })
+      assert.deepStrictEqual((yield* startFails(fn, "NotImplemented")).missing, ["test/broken"])
     })
   )
 
@@ -159,7 +159,10 @@ describe("a start that fails says why", () => {
   spawned(
     "a program that is no Node.js",
     Effect.gen(function*() {
-      assert.strictEqual((yield* startFails(broken("nowhere.live.ts"), "ProcessExited", { execPath: "/bin/false" })).exitCode, 1)
+      assert.strictEqual(
+        (yield* startFails(broken("nowhere.live.ts"), "ProcessExited", { execPath: "/bin/false" })).exitCode,
+        1
+      )
     })
   )
 })

@@ -10,6 +10,7 @@ import * as Frames from "../../wire/internal/frames.ts"
 import * as Inlet from "../../wire/internal/inlet.ts"
 import type * as Host from "./host.ts"
 import { type Failure, frame, longestFrame, type Preparation, type Report } from "./preparation.ts"
+import * as Watchdog from "./watchdog.ts"
 
 const inlet = Inlet.make()
 const socket = new Net.Socket({ fd: 3, readable: true, writable: true, onread: inlet.onread })
@@ -92,6 +93,7 @@ const importFailure = (error: unknown): Failure => {
 
 const main = async () => {
   const preparation = JSON.parse(Buffer.from(await Frames.readOne(inlet, longestFrame)).toString("utf8")) as Preparation
+  if (preparation.guard === "watchdog") Watchdog.watch(Watchdog.descriptor)
   report({ at: "module" })
   const url = locate(new URL(preparation.module.url))
   process.argv = [process.execPath, url.protocol === "file:" ? fileURLToPath(url) : url.href, ...preparation.argv]

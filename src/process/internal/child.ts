@@ -27,7 +27,7 @@ import * as Launch from "./launch.ts"
 import type { Resolved } from "./options.ts"
 import { type Failure, frame, longestFrame, type Preparation, type Report, version } from "./preparation.ts"
 import * as RealTime from "./realTime.ts"
-import type { Reaper } from "./reaper.ts"
+import type { Guard, Reaper } from "./reaper.ts"
 import type { RunDirectory } from "./runDirectory.ts"
 
 /** What is to run in a child. */
@@ -52,6 +52,7 @@ export interface Child extends Launch.Launched {
 /** What children have in common: the process that starts them. */
 export interface Owner {
   readonly directory: RunDirectory
+  readonly guard: Guard
   readonly reaper: Reaper
   /** those that have been launched and not been ended, ready or not */
   readonly lives: Set<Life>
@@ -76,7 +77,8 @@ export const start = (owner: Owner, work: Work, options: Resolved): Effect.Effec
       const socket = yield* restore(HandedSocket.make(owner.directory.socketPath()))
       const launched = yield* Launch.launch(name, options, boot, socket.theirs, {
         env: { [owner.directory.mark.name]: owner.directory.mark.value },
-        label: [name]
+        label: [name],
+        guard: owner.guard
       }).pipe(
         Effect.onExit((exit) =>
           Effect.sync(() => {
@@ -92,7 +94,7 @@ export const start = (owner: Owner, work: Work, options: Resolved): Effect.Effec
         return yield* guarded.failure
       }
       owner.lives.add(life)
-      socket.ours.write(frame(yield* prepare(work, name, identity, options)))
+      socket.ours.write(frame(yield* prepare(owner, work, name, identity, options)))
       const session = yield* restore(ready(work, launched, socket, options, life.connect)).pipe(
         Effect.onExit((exit) => Exit.isFailure(exit) ? life.abandon(exit.cause) : Effect.void)
       )
@@ -102,6 +104,7 @@ export const start = (owner: Owner, work: Work, options: Resolved): Effect.Effec
   )
 
 const prepare = Effect.fnUntraced(function*(
+  { guard }: Owner,
   { mode, module, wants }: Work,
   name: string,
   identity: ReadonlyArray<number>,
@@ -111,6 +114,7 @@ const prepare = Effect.fnUntraced(function*(
   const span = yield* Effect.option(Effect.currentParentSpan)
   return {
     version,
+    guard,
     module: { url: module.url.href, export: module.export },
     mode,
     wants: wants.map(({ id }) => id),

@@ -57,6 +57,15 @@ export const make = Effect.fnUntraced(function*(options: {
     return { child, own }
   })
 
+  /** As soon as it is seen that a member is lost, by its keeper or by a call, its place waits for the next one. */
+  const occupant = (place: Place): Member | undefined => {
+    if (place.member?.session.isOpen() === false) {
+      place.member = undefined
+      place.next = Deferred.makeUnsafe()
+    }
+    return place.member
+  }
+
   /** Keeps a place filled: a child that has done something before it died is worth another one. */
   const keep = (place: Place, child: Child, own: Scope.Closeable, replaceable: boolean): Effect.Effect<void> =>
     Effect.gen(function*() {
@@ -65,17 +74,17 @@ export const make = Effect.fnUntraced(function*(options: {
       place.member = member
       Deferred.doneUnsafe(place.next, Exit.succeed(member))
       yield* child.session.closed
-      place.member = undefined
-      place.next = Deferred.makeUnsafe()
+      occupant(place)
       const exited = yield* child.exit
       yield* Scope.close(own, Exit.void)
-      if (!replaceable && !answered) return give(place, `its replacement died too: ${exited.message}`)
-      const replaced = yield* Effect.exit(start)
-      if (Exit.isSuccess(replaced)) return yield* keep(place, replaced.value.child, replaced.value.own, false)
-      return give(place, `${exited.message}; no replacement could be started`)
+      if (!replaceable && !answered) return giveUp(place, `its replacement died too: ${exited.message}`)
+      return yield* Effect.matchEffect(start, {
+        onSuccess: (replacement) => keep(place, replacement.child, replacement.own, false),
+        onFailure: (error) => Effect.sync(() => giveUp(place, `no replacement could be started: ${error.message}`))
+      })
     })
 
-  const give = (place: Place, why: string): void => {
+  const giveUp = (place: Place, why: string): void => {
     Deferred.doneUnsafe(place.next, Exit.fail(why))
   }
 
@@ -93,12 +102,12 @@ export const make = Effect.fnUntraced(function*(options: {
       Effect.suspend(() => {
         if (key !== undefined) {
           const place = places[Math.abs(Hash.hash(key)) % places.length]!
-          return place.member === undefined
-            ? waitFor(method, Deferred.await(place.next))
-            : Effect.succeed(place.member)
+          const member = occupant(place)
+          return member === undefined ? waitFor(method, Deferred.await(place.next)) : Effect.succeed(member)
         }
         let best: Member | undefined
-        for (const { member } of places) {
+        for (const place of places) {
+          const member = occupant(place)
           if (member !== undefined && (best === undefined || member.session.inFlight() < best.session.inFlight())) {
             best = member
           }

@@ -20,6 +20,7 @@ import type * as Method from "../../wire/Method.ts"
 import * as Session from "../../wire/Session.ts"
 import * as Transport from "../../wire/Transport.ts"
 import * as CurrentProcess from "./currentProcess.ts"
+import * as EndBy from "./endBy.ts"
 import type { Failure, Preparation, Report } from "./preparation.ts"
 
 export { version } from "./preparation.ts"
@@ -97,7 +98,8 @@ const serve = Effect.fnUntraced(function*(
     serve: preparation.wants.flatMap((id) => served(implementations.get(id)!, answered)),
     context: built.value
   })
-  yield* Effect.raceFirst(session.closeRequested, session.closed)
+  const asked = yield* Effect.raceFirst(session.closeRequested, Effect.as(session.closed, undefined))
+  if (asked !== undefined) EndBy.set(asked.deadline)
   yield* session.interruptCalls
   const ended = yield* Effect.exit(Scope.close(scope, Exit.void))
   if (Exit.isFailure(ended)) exitCode = complain(ended.cause)

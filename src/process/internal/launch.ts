@@ -9,9 +9,11 @@ import { ProcessError, SignalFailed, SpawnFailed } from "../ProcessError.ts"
 import * as ChildExit from "./exit.ts"
 import type { Resolved } from "./options.ts"
 import * as ProcessTable from "./processTable.ts"
+import type { Guard } from "./reaper.ts"
 import * as Tail from "./tail.ts"
 
-/** bytes of stderr that an exit quotes */
+/** bytes of stderr that are kept for a late reader, and that an exit quotes */
+const kept = 64 * 1024
 const quoted = 8 * 1024
 
 /** milliseconds; what a dead child wrote last is in the pipe, but a grandchild may hold the pipe open */
@@ -24,6 +26,8 @@ export interface Launched {
   readonly stdin: Writable | null
   readonly stdout: Readable | null
   readonly stderr: Readable | null
+  /** the last of what `stderr` has given */
+  readonly stderrTail: Tail.Tail | undefined
   /** completes when the process has been reaped */
   readonly exit: Effect.Effect<ProcessExited>
   readonly exited: () => ProcessExited | undefined
@@ -40,7 +44,7 @@ export const launch = (
   options: Resolved,
   boot: URL,
   channel: Net.Socket,
-  extra: { readonly env: NodeJS.ProcessEnv; readonly label: ReadonlyArray<string> }
+  extra: { readonly env: NodeJS.ProcessEnv; readonly label: ReadonlyArray<string>; readonly guard: Guard }
 ): Effect.Effect<Launched, ProcessError> =>
   Effect.callback<Launched, ProcessError>((resume) => {
     const failed = (error: NodeJS.ErrnoException) =>
@@ -60,7 +64,8 @@ export const launch = (
       child = ChildProcess.spawn(options.execPath, [...options.execArgv, boot.pathname, ...extra.label], {
         cwd: options.cwd,
         env: { ...options.env, ...extra.env },
-        stdio: [...options.stdio, channel],
+        // The watchdog's pipe says one thing, by its end; see watchdog.ts.
+        stdio: [...options.stdio, channel, ...(extra.guard === "watchdog" ? ["pipe" as const] : [])],
         detached: options.group
       })
     } catch (error) {
@@ -82,7 +87,7 @@ const observe = (
   oomKillsBefore: number | undefined
 ): Launched => {
   const exit = Deferred.makeUnsafe<ProcessExited>()
-  const tail = child.stderr === null ? undefined : Tail.follow(child.stderr, quoted)
+  const tail = child.stderr === null ? undefined : Tail.follow(child.stderr, kept)
   let exited: ProcessExited | undefined
   let why: string | undefined
   let reaped = false
@@ -96,7 +101,7 @@ const observe = (
         pid,
         code,
         signal,
-        stderr: tail?.text(),
+        stderr: tail === undefined ? undefined : Buffer.from(tail.bytes()).subarray(-quoted).toString("utf8"),
         oomKills: { before: oomKillsBefore, after: ChildExit.oomKills() },
         detail: why
       })
@@ -120,6 +125,7 @@ const observe = (
     stdin: child.stdin,
     stdout: child.stdout,
     stderr: child.stderr,
+    stderrTail: tail,
     exit: Deferred.await(exit),
     exited: () => exited,
     signal: (signal) =>

@@ -5,12 +5,14 @@
  * This file is loaded by a child before `effect` is: it imports nothing but types.
  */
 import type { LogLevel } from "effect/LogLevel"
+import type { Guard } from "./reaper.ts"
 
 export const version = 1
 
 /** All that a child must know; sent on its private socket, never in argv or the environment. */
 export interface Preparation {
   readonly version: number
+  readonly guard: Guard
   readonly module: { readonly url: string; readonly export: string }
   /** a process for one call, whose outcome is its exit code, or one that serves until it is told to end */
   readonly mode: "call" | "serve"

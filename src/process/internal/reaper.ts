@@ -72,9 +72,9 @@ const write = (path: string, record: () => void): Result.Result<void, ProcessErr
  * Where the guard is the watchdog there is no shell, but what a sweep needs is written down all the same.
  */
 export const make = Effect.fnUntraced(
-  function*(directory: RunDirectory): Effect.fn.Return<Reaper, ProcessError, Scope.Scope> {
+  function*(directory: RunDirectory, chosen: Guard = guard()): Effect.fn.Return<Reaper, ProcessError, Scope.Scope> {
     const run = Effect.runForkWith(yield* Effect.context())
-    const shell = guard() === "watchdog" ? ReaperShell.none : ReaperShell.make(directory, (deaths, how) => {
+    const shell = chosen === "watchdog" ? ReaperShell.none : ReaperShell.make(directory, (deaths, how) => {
       run(Effect.logWarning(
         `The shell that ends children after our death has died ${deaths} times at once (${how}). It is started again.`
       ))

@@ -87,10 +87,9 @@ export const make = (directory: RunDirectory, onTrouble: (deaths: number, how: s
     if (child.stdin instanceof Net.Socket) child.stdin.unref()
     child.once("exit", (code, signal) => {
       current = undefined
-      if (performance.now() - started > atOnce) deaths = 0
-      if (closed) return
-      if (deaths === 0) stand()
-      else startLater(signal ?? `exit code ${code}`)
+      if (performance.now() - started < atOnce) return startLater(signal ?? `exit code ${code}`)
+      deaths = 0
+      stand()
     })
   }
 

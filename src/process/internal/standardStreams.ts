@@ -3,6 +3,7 @@ import * as Sink from "effect/Sink"
 import * as Stream from "effect/Stream"
 import type { Readable, Writable } from "node:stream"
 import { InvalidOption, ProcessError } from "../ProcessError.ts"
+import type { Tail } from "./tail.ts"
 
 const notPiped = (name: string): ProcessError =>
   new ProcessError({
@@ -17,6 +18,21 @@ export const output = (name: string, readable: Readable | null): Stream.Stream<U
   readable === null
     ? Stream.fail(notPiped(name))
     : Stream.suspend(() => Stream.fromAsyncIterable(readable.iterator({ destroyOnReturn: false }), broken(name)))
+
+/** The same for a pipe that is followed before anybody reads it: the first reader gets what has been kept. */
+export const followed = (
+  name: string,
+  readable: Readable | null,
+  tail: Tail | undefined
+): Stream.Stream<Uint8Array, ProcessError> => {
+  let first = true
+  return Stream.suspend(() => {
+    const rest = output(name, readable)
+    const before = first ? tail?.bytes() : undefined
+    first = false
+    return before === undefined || before.length === 0 ? rest : Stream.concat(Stream.succeed(before), rest)
+  })
+}
 
 /** What the child reads; its end is the end of the sink. */
 export const input = (

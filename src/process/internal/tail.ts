@@ -3,7 +3,7 @@ import type { Readable } from "node:stream"
 /** The last bytes that were written, whatever their number. */
 export interface Tail {
   readonly add: (chunk: Uint8Array) => void
-  readonly text: () => string
+  readonly bytes: () => Uint8Array
 }
 
 export const make = (limit: number): Tail => {
@@ -15,10 +15,10 @@ export const make = (limit: number): Tail => {
       size += chunk.length
       while (size - chunks[0]!.length >= limit) size -= chunks.shift()!.length
     },
-    text: () => {
+    bytes: () => {
       const all = Buffer.concat(chunks)
       chunks = [all]
-      return all.subarray(Math.max(0, all.length - limit)).toString("utf8")
+      return all.subarray(Math.max(0, all.length - limit))
     }
   }
 }
