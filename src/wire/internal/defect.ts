@@ -9,7 +9,7 @@ export const remoteDefect = (method: string, defect: unknown): RemoteDefect =>
     ...(isError(defect)
       ? {
         errorName: bounded(() => defect.name, longest.name),
-        errorMessage: bounded(() => defect.message, longest.message),
+        errorMessage: bounded(() => messageOf(defect), longest.message),
         remoteStack: bounded(() => stackOf(defect), longest.stack)
       }
       : {
@@ -26,6 +26,13 @@ const isError = (value: unknown): value is Error => {
   } catch {
     return false
   }
+}
+
+/** A tagged error often has fields and no message. */
+const messageOf = (error: Error): unknown => {
+  if (error.message !== "") return error.message
+  const fields = { ...error }
+  return Object.keys(fields).length === 0 ? "" : shown(fields)
 }
 
 /** Redacted values stay so, getters are not run. */
