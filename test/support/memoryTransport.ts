@@ -7,6 +7,8 @@ export interface MemoryTransport extends Transport {
   readonly resume: () => void
   /** bytes that arrive as if the other end had sent them */
   readonly inject: (bytes: Uint8Array) => void
+  /** bytes that have been delivered here so far */
+  readonly arrived: () => number
   /** what has been written so far, when the pair was made with `record` */
   readonly written: () => Buffer
 }
@@ -41,6 +43,7 @@ class End implements MemoryTransport {
   private finished = false
   private closed = false
   private scheduled = false
+  private delivered = 0
   private readonly log: Array<Buffer> = []
   readonly peer: string
   private readonly capacity: number
@@ -109,6 +112,8 @@ class End implements MemoryTransport {
     this.take(Buffer.from(bytes))
   }
 
+  readonly arrived = (): number => this.delivered
+
   readonly written = (): Buffer => Buffer.concat(this.log)
 
   private take(bytes: Buffer): void {
@@ -171,6 +176,7 @@ class End implements MemoryTransport {
       into.set(bytes.subarray(at, at + count))
       this.receiver.received(count)
       at += count
+      this.delivered += count
     }
     this.other.fill()
     if (this.finished && this.pipe.length === 0) {
