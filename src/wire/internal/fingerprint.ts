@@ -10,7 +10,16 @@ import * as SchemaAST from "effect/SchemaAST"
 import { createHash } from "node:crypto"
 import { childrenOf, representationOf } from "./ast.ts"
 
-export const fingerprint = (ast: SchemaAST.AST): string =>
+export const fingerprint = (ast: SchemaAST.AST): string => {
+  const known = fingerprints.get(ast) ?? compute(ast)
+  fingerprints.set(ast, known)
+  return known
+}
+
+/** many methods share `Schema.Void`, `Schema.Never` or an error */
+const fingerprints = new WeakMap<SchemaAST.AST, string>()
+
+const compute = (ast: SchemaAST.AST): string =>
   createHash("sha256")
     .update(canonical([SchemaAST.toEncoded(ast), SchemaAST.toType(ast)]))
     .digest("base64url")
@@ -22,36 +31,47 @@ interface Node {
 }
 
 /** a Schema that makes new nodes for ever is cut here */
-const maxNodes = 10_000
+const mostNodes = 10_000
+const mostLevels = 500
 
+/** Each class of nodes on a line, in the order in which they are met from the roots. */
 const canonical = (roots: ReadonlyArray<SchemaAST.AST>): string => {
-  const { indices, nodes } = graph(roots)
+  const nodes = graph(roots)
   const classes = merge(nodes)
-  const names = new Map<number, number>()
-  const describe = (index: number): string => {
-    const known = names.get(classes[index]!)
-    if (known !== undefined) return `#${known}`
-    names.set(classes[index]!, names.size)
-    const { children, label } = nodes[index]!
-    return `${label}(${children.map(describe).join(",")})`
+  const lines: Array<string> = []
+  // from the class to its line
+  const met = new Map<number, number>()
+  const queue: Array<Node> = []
+  const meet = (index: number): number => {
+    const known = met.get(classes[index]!)
+    if (known !== undefined) return known
+    met.set(classes[index]!, queue.length)
+    return queue.push(nodes[index]!) - 1
   }
-  return indices.map(describe).join(";")
+  lines.push(roots.map((_, index) => meet(index)).join())
+  for (let next = 0; next < queue.length; next++) {
+    const { children, label } = queue[next]!
+    lines.push(`${label} ${children.map(meet).join()}`)
+  }
+  return lines.join("\n")
 }
 
-const graph = (roots: ReadonlyArray<SchemaAST.AST>) => {
+/** All nodes that can be reached; the roots come first. */
+const graph = (roots: ReadonlyArray<SchemaAST.AST>): ReadonlyArray<Node> => {
   const nodes: Array<Node> = []
-  const seen = new Map<SchemaAST.AST, number>()
-  const visit = (suspended: SchemaAST.AST): number => {
-    const ast = resolve(suspended)
-    const known = seen.get(ast)
-    if (known !== undefined) return known
-    const index = nodes.length
-    seen.set(ast, index)
-    nodes.push({ label: labelOf(ast), children: [] })
-    if (index < maxNodes) nodes[index] = { label: labelOf(ast), children: orderedChildrenOf(ast).map(visit) }
-    return index
+  const found: Array<{ readonly ast: SchemaAST.AST; readonly level: number }> = []
+  const indices = new Map<SchemaAST.AST, number>()
+  const add = (ast: SchemaAST.AST, level: number): number => {
+    indices.set(ast, found.length)
+    return found.push({ ast, level }) - 1
   }
-  return { indices: roots.map(visit), nodes }
+  for (const root of roots) add(resolve(root), 0)
+  for (let next = 0; next < found.length; next++) {
+    const { ast, level } = found[next]!
+    const children = level < mostLevels && found.length < mostNodes ? orderedChildrenOf(ast).map(resolve) : []
+    nodes.push({ label: labelOf(ast), children: children.map((child) => indices.get(child) ?? add(child, level + 1)) })
+  }
+  return nodes
 }
 
 /** For each node the number of its class: nodes of one class cannot be told apart from outside. */
