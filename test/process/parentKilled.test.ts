@@ -1,4 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
+import * as ProcessLayer from "effect-multiprocessing/ProcessLayer"
 import * as Testing from "effect-multiprocessing/testing"
 import * as Effect from "effect/Effect"
 import { spawn } from "node:child_process"
@@ -65,6 +66,10 @@ describe("when the parent is killed, no child is left", () => {
         kill()
         yield* noneLeft(pids)
         yield* Effect.promise(() => gone)
+        // No shell removes the directory: the next process that starts children does.
+        const directory = readFileSync(`${dir}/run`, "utf8")
+        assert.isTrue(existsSync(directory))
+        yield* Effect.provide(Testing.waitUntil(() => !existsSync(directory)), ProcessLayer.spawn)
       }).pipe(Effect.scoped))
   }
 

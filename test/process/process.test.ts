@@ -13,8 +13,10 @@ import * as References from "effect/References"
 import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import * as Tracer from "effect/Tracer"
+import { createHash } from "node:crypto"
 import { existsSync, realpathSync } from "node:fs"
 import { tmpdir } from "node:os"
+import { unsafeBytes } from "../../src/wire/internal/authKey.ts"
 import * as Work from "../fixtures/process/work.ts"
 import { folder, spawned } from "../support/spawned.ts"
 
@@ -300,6 +302,8 @@ describe("what a child knows", () => {
       assert.strictEqual(facts.env.EMP_TEST, "yes")
       assert.notProperty(facts.env, "HOME")
       assert.isTrue(facts.daemon)
+      assert.strictEqual(facts.keyDigest, createHash("sha256").update(unsafeBytes(self.authKey)).digest("hex"))
+      assert.isFalse(facts.keyIsVisible)
     })
   )
 
