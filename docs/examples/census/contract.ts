@@ -7,7 +7,7 @@ export class Sheet extends Schema.Class<Sheet>("census/Sheet")({
   lines: Schema.Int,
   words: Schema.Int,
   /** each identifier, and how often it occurs */
-  identifiers: Schema.Array(Schema.Tuple([Schema.String, Schema.Int])),
+  identifiers: Schema.ReadonlyMap(Schema.String, Schema.Int),
   sha256: Schema.String
 }) {}
 

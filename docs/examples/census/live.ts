@@ -13,7 +13,7 @@ const layer = Census.toLayer({
     return new Sheet({
       lines: text.split("\n").length - (text === "" || text.endsWith("\n") ? 1 : 0),
       words: countWords(text),
-      identifiers: [...countIdentifiers(text)],
+      identifiers: countIdentifiers(text),
       sha256: createHash("sha256").update(bytes).digest("hex")
     })
   })

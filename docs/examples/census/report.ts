@@ -30,7 +30,7 @@ const summarize = (run: Run) => {
   const sheets = run.sheets.filter((sheet) => sheet instanceof Sheet)
   const sum = (count: (sheet: Sheet) => number) => sheets.reduce((n, sheet) => n + count(sheet), 0)
   const identifiers = new Map<string, number>()
-  for (const [name, count] of sheets.flatMap((sheet) => sheet.identifiers)) {
+  for (const [name, count] of sheets.flatMap((sheet) => [...sheet.identifiers])) {
     identifiers.set(name, (identifiers.get(name) ?? 0) + count)
   }
   return {

@@ -1,0 +1,56 @@
+/**
+ * One program, three Layers: its service in this process, in a child, and in a child behind a decorator. The program
+ * does not know which.
+ *
+ *     node docs/examples/services.ts
+ */
+import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
+import * as Process from "effect-multiprocessing/Process"
+import * as ProcessLayer from "effect-multiprocessing/ProcessLayer"
+import * as Console from "effect/Console"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import { Passwords } from "./passwords/contract.ts"
+import PasswordsLive from "./passwords/live.ts"
+
+const program = Effect.gen(function*() {
+  const { hash, verify } = yield* Passwords
+  const stored = yield* hash({ password: "correct horse battery staple" })
+  const right = yield* verify({ password: "correct horse battery staple", hash: stored })
+  const wrong = yield* verify({ password: "Tr0ub4dor&3", hash: stored })
+  return `the right password is ${right}, a wrong one ${wrong}`
+})
+
+const InAChild = ProcessLayer.make({
+  module: new URL("./passwords/live.ts", import.meta.url),
+  services: [Passwords]
+})
+
+/** A service made of a service: when the child dies, it asks the next one. Hashing twice does no harm. */
+const Resilient = Layer.effect(
+  Passwords,
+  Effect.map(Passwords, (passwords) => ({
+    ...passwords,
+    hash: (payload) =>
+      passwords.hash(payload).pipe(
+        Effect.catchReason("RemoteError", "ProcessExited", ({ signal }) =>
+          Effect.andThen(Console.log(`  a child was ended by ${signal}: again`), passwords.hash(payload)))
+      )
+  }))
+)
+
+/** The program, while its process is killed. */
+const disturbed = Effect.gen(function*() {
+  const killIt = Effect.map(Process.activeChildren, ([child]) => process.kill(child.pid, "SIGKILL"))
+  // the first call is on its way when the kill comes
+  const [answer] = yield* Effect.all([program, Effect.andThen(Effect.yieldNow, killIt)], { concurrency: 2 })
+  return answer
+})
+
+const main = Effect.gen(function*() {
+  yield* Console.log(`in this process: ${yield* Effect.provide(program, PasswordsLive)}`)
+  yield* Console.log(`in a child: ${yield* Effect.provide(program, InAChild)}`)
+  yield* Console.log(`behind a decorator: ${yield* Effect.provide(disturbed, Layer.provide(Resilient, InAChild))}`)
+})
+
+main.pipe(Effect.provide(ProcessLayer.spawn), NodeRuntime.runMain)

@@ -1,0 +1,107 @@
+/** Each program in docs/examples runs as its reader would run it, and prints what it promises. */
+import { assert, describe, it } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import { readdirSync, readFileSync } from "node:fs"
+import { basename, join } from "node:path"
+import { fileURLToPath } from "node:url"
+import { run } from "../support/program.ts"
+import { folder } from "../support/spawned.ts"
+
+const examples = fileURLToPath(new URL("../../docs/examples", import.meta.url))
+
+const lineOf = (file: string, text: string): number =>
+  readFileSync(join(examples, file), "utf8").split("\n").findIndex((line) => line.includes(text)) + 1
+
+/** What is printed; a program's children print in their own time, so that those lines have no place among the others. */
+const printed: Record<string, (lines: ReadonlyArray<string>) => void> = {
+  errors: (lines) =>
+    assert.deepStrictEqual(lines, [
+      "declared: 1 divided by zero",
+      `a bug: SyntaxError, at divider/live.ts:${lineOf("divider/live.ts", "buggy:")}`,
+      "misfit success: Expected an integer",
+      "misfit payload: Expected an integer",
+      `  at ["dividend"]`,
+      "the process died: SIGKILL, exit code -9",
+      "and still, 1 / 2 = 0.5",
+      "no process: there is no life.ts"
+    ]),
+  factors: (lines) =>
+    assert.deepStrictEqual(lines, [
+      "600851475143 = 71 * 839 * 1471 * 6857",
+      "112272535095293 = 112272535095293",
+      "1099726899285419 = 3306091 * 332636609",
+      "100000980001501 = 10000019 * 10000079"
+    ]),
+  keys: (lines) =>
+    assert.deepStrictEqual(lines, [
+      "100 apples",
+      "100 pears",
+      "100 plums",
+      "100 cherries",
+      "100 quinces",
+      "100 medlars",
+      "kept by 2 processes"
+    ]),
+  passwords: (lines) => {
+    const ticks = lines.map((line) => Number(/ticked (\d+) times/.exec(line)?.[1]))
+    assert.strictEqual(ticks.length, 2)
+    assert.isAbove(ticks[1]!, ticks[0]!)
+  },
+  process: (lines) => {
+    const fromChild = (line: string) => line.startsWith("child:")
+    assert.deepStrictEqual(lines.filter(fromChild), ["child: pondering", "child: cleaning up"])
+    const [, found, ...others] = lines.filter((line) => !fromChild(line))
+    assert.match(found!, /^counter found \d+ words, exit code 0$/)
+    assert.deepStrictEqual(others, [
+      "/no/such/file cannot be read: ENOENT",
+      "words/count-2: exit code 1",
+      "after a while: still running",
+      "killed: exit code -9, signal SIGKILL"
+    ])
+  },
+  services: (lines) =>
+    assert.deepStrictEqual(lines, [
+      "in this process: the right password is true, a wrong one false",
+      "in a child: the right password is true, a wrong one false",
+      "  a child was ended by SIGKILL: again",
+      "behind a decorator: the right password is true, a wrong one false"
+    ]),
+  streams: (lines) => {
+    const [recited, took, missing] = lines
+    const words = Number(/^child: recited (\d+) words, then had to stop$/.exec(recited!)?.[1])
+    assert.isAbove(words, 11)
+    assert.isBelow(words, 5000, "the child does not run ahead")
+    assert.strictEqual(took, "took: A stream from another which makes no more than is node import")
+    assert.strictEqual(missing, "/no/such/file cannot be read: ENOENT")
+  },
+  tree: (lines) =>
+    assert.deepStrictEqual(lines, [
+      "process 1",
+      "  process 1.1",
+      "    process 1.1.1",
+      "    process 1.1.2",
+      "  process 1.2"
+    ])
+}
+
+/** tested in census.test.ts */
+const demo = "census"
+
+describe("docs/examples", () => {
+  it("has no program that is not run", () => {
+    const programs = readdirSync(examples).filter((name) => name.endsWith(".ts")).map((name) => basename(name, ".ts"))
+    assert.deepStrictEqual(programs.toSorted(), [...Object.keys(printed), demo].toSorted())
+  })
+
+  for (const [name, check] of Object.entries(printed)) {
+    it.live(`${name}.ts`, () =>
+      Effect.gen(function*() {
+        const temporary = yield* folder
+        const { code, stderr, stdout } = yield* run(join(examples, `${name}.ts`), [], { env: { TMPDIR: temporary } })
+        assert.strictEqual(stderr, "")
+        assert.strictEqual(code, 0)
+        check(stdout.trimEnd().split("\n"))
+        assert.deepStrictEqual(readdirSync(temporary).flatMap((base) => readdirSync(join(temporary, base))), [])
+      }))
+  }
+})
