@@ -74,11 +74,19 @@ export interface ModuleRef<in A> {
  * Use with `typeof import(...)`, which is erased, to let the compiler see that a module implements the services it is
  * asked for; or with `export` to keep unrelated implementations in one file, of which only the named one is built.
  *
- * **Example** (A checked module, and one of several exports)
+ * **Gotchas**
+ *
+ * A function that is declared with the type of its own implementation would go round in a circle ("implicitly has type
+ * 'any'"): annotate the Layer there, `const layer: Layer.Layer<Remote.Handler<"app/countWords">> = ...`. A service's
+ * module can be checked where it is hosted, without an annotation.
+ *
+ * **Example** (A checked module, one of several exports, and both)
  *
  * ```ts
- * const words = Remote.module<typeof import("./words.live.ts")>(new URL("./words.live.ts", import.meta.url))
- * const tools = Remote.module(new URL("./tools.ts", import.meta.url), { export: "counting" })
+ * const url = new URL("./words.live.ts", import.meta.url)
+ * const words = Remote.module<typeof import("./words.live.ts")>(url)
+ * const tools = Remote.module(url, { export: "counting" })
+ * const both = Remote.module<typeof import("./words.live.ts"), "counting">(url, { export: "counting" })
  * ```
  *
  * @stability unstable
