@@ -202,14 +202,18 @@ type FnServerServices<F extends AnyFn> = Exclude<
  *
  * **Details**
  *
- * - `id` names the function on the wire. It is unique in the module that implements it, and stable over versions that
- *   talk to each other.
+ * - `id` names the function on the wire: up to 256 visible characters without white space. It is unique in the module
+ *   that implements it, and stable over versions that talk to each other.
  * - `module` is the URL of the file whose default export is a Layer that implements it (`fn.toLayer`), or
  *   `Remote.module(url, { export })`.
+ *
+ * - `payload`, `success`, `error` and `stream` are those of `MethodOptions`.
  *
  * **Gotchas**
  *
  * Build the URL with `import.meta.url`: a plain relative path would mean something else in the child.
+ *
+ * An id that cannot be one throws a `TypeError` where the function is declared.
  *
  * **Example** (A contract and its implementation)
  *
@@ -318,6 +322,26 @@ export interface AnyService extends Context.Key<any, any> {
  * For methods that share state or set-up: a database, a model in memory, a parser. The class is an ordinary Context
  * service: `yield* Thumbnailer` is the same program whether the Layer runs it here (`Thumbnailer.toLayer`) or in
  * children (`ProcessLayer.make`).
+ *
+ * **Details**
+ *
+ * - `id` is the key of the service in a Context and names it on the wire, as a function's does.
+ * - A method is called with its payload, or with nothing if all of it may be left out; constructor defaults are filled
+ *   in, and a class may be given as its plain fields.
+ * - Wherever it runs, a call fails with what the method declares or with a `RemoteError`: a payload that does not fit
+ *   fails as `EncodeFailed` before the handler runs, a handler that dies as `RemoteDefect`.
+ * - A proxy is an implementation: `Thumbnailer.toLayer(Thumbnailer)` is a gateway, and
+ *   `Layer.effect(Thumbnailer, Effect.map(Thumbnailer, (t) => ({ ...t, resize })))` a decorated service, which a host
+ *   serves as it was decorated.
+ *
+ * **Gotchas**
+ *
+ * A method cannot have a name that means something to every object or Effect (`then`, `constructor`, `toJSON`, `pipe`
+ * and the like), begin with `_` or contain `/`. The compiler says so, and where types were bypassed a `TypeError` is
+ * thrown where the service is declared.
+ *
+ * Within one process nothing is encoded, so an answer that breaks its own Schema is noticed only when the service has
+ * moved to another one.
  *
  * **Example** (A contract, an implementation and a use)
  *
