@@ -164,23 +164,20 @@ class CodecImpl implements Codec {
     if (this.work < warmAfter) return
     const schema = this.prepare()
     this.wire = compile(Schema.toEncoded(schema).ast)
-    void loadSchemaCompiler().then((enable) => {
-      enable(schema)
-      // parsers made before go on as they were
-      this.parseBy(schema)
-    })
+    void compileSchema(schema).then(() => this.parseBy(schema))
   }
 }
 
-let schemaCompiler: Promise<(schema: Schema.Top) => void> | undefined
-
-/** Effect's own compiler of Schemas, loaded when first needed: 4 ms that most short-lived processes need not spend. */
-const loadSchemaCompiler = () =>
-  schemaCompiler ??= import("effect/schema/SchemaJITCompiler").then(
-    ({ enable }) => (schema: Schema.Top) => {
-      enable(schema.ast)
-      enable(Schema.flip(schema).ast)
-    },
-    // an Effect without it only decodes more slowly
-    () => () => {}
-  )
+/**
+ * Makes Effect generate code for a Schema; parsers that were made before go on as they were.
+ *
+ * Effect's compiler is loaded when first needed: 4 ms that most short-lived processes need not spend. Without it, and for
+ * what it cannot compile, Schemas are interpreted as before.
+ */
+const compileSchema = async (schema: Schema.Top): Promise<void> => {
+  try {
+    const { enable } = await import("effect/schema/SchemaJITCompiler")
+    enable(schema.ast)
+    enable(Schema.flip(schema).ast)
+  } catch {}
+}

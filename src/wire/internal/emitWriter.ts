@@ -10,31 +10,34 @@ export type Encode = (constant: string | boolean | null | undefined) => Uint8Arr
  * bring into scope: `tooDeep` and `hasOwn`.
  */
 export const emitWriter = ({ nodes, root }: Plan, encode: Encode): string => {
-  const functions = nodes.map((node, i) =>
-    `function w${i}(w,x,d){if(d>=${maxDepth})throw tooDeep();${body(node, encode)}}`
-  )
+  const functions = nodes.map((node, i) => `function w${i}(w,x,d){${body(node, encode)}}`)
   const run = new Run(encode)
   run.value(root, "x", "d")
   return `${functions.join("\n")}\nfunction write(w,x,d){${run.end()}}`
 }
+
+const enter = `if(d>=${maxDepth})throw tooDeep();`
 
 const body = (node: Node, encode: Encode): string => {
   switch (node._tag) {
     case "Any":
       return "w.any(x,d);"
     case "Array":
-      return array(node.elements, node.rest, encode)
+      return enter + array(node.elements, node.rest, encode)
     case "Struct":
-      return struct(node.fields, encode)
+      return enter + struct(node.fields, encode)
     case "Record": {
       const run = new Run(encode)
       run.value(node.value, "x[k]", "d+1")
-      return `const a=Object.keys(x);w.mapHeader(a.length);for(const k of a){w.string(k);${run.end()}}`
+      return `${enter}const a=Object.keys(x);w.mapHeader(a.length);for(const k of a){w.string(k);${run.end()}}`
     }
     case "Union":
       return union(node)
   }
 }
+
+/** bytes: so many that making room is a small thing, and not far more than is needed */
+const roomForItems = 4096
 
 const array = (elements: ReadonlyArray<Shape>, rest: Shape, encode: Encode): string => {
   const code = ["const n=x.length;w.arrayHeader(n);let i=0;"]
@@ -46,9 +49,9 @@ const array = (elements: ReadonlyArray<Shape>, rest: Shape, encode: Encode): str
   const run = new Run(encode)
   run.value(rest, "x[i]", "d+1")
   if (rest._tag === "Number" || rest._tag === "Boolean" || rest._tag === "Constant") {
-    // so many at a time that making room for them is a small thing, and never far more than is needed
     const { size } = run
-    code.push(`while(i<n){const m=Math.min(n,i+512);w.room((m-i)*${size});for(;i<m;i++){${run.withoutRoom()}}}`)
+    const atOnce = Math.ceil(roomForItems / size)
+    code.push(`while(i<n){const m=Math.min(n,i+${atOnce});w.room((m-i)*${size});for(;i<m;i++){${run.withoutRoom()}}}`)
   } else {
     code.push(`for(;i<n;i++){${run.end()}}`)
   }

@@ -94,7 +94,8 @@ export const plan = (ast: SchemaAST.AST): Plan => {
       case "Literal":
         if (typeof ast.literal === "bigint") return any
         // -0 passes as the literal 0, so a number is written as it comes
-        return typeof ast.literal === "number" ? { _tag: "Number" } : { _tag: "Constant", value: ast.literal }
+        if (typeof ast.literal === "number") return { _tag: "Number" }
+        return isLong(ast.literal) ? { _tag: "String" } : { _tag: "Constant", value: ast.literal }
       case "Enum":
         return common(ast.enums.map(([, value]): Leaf => ({ _tag: typeof value === "string" ? "String" : "Number" })))
       case "Declaration":
@@ -174,7 +175,11 @@ const tagged = (structs: ReadonlyArray<Reference>, drafts: ReadonlyArray<Draft>)
 const isBytes = (ast: SchemaAST.Declaration): boolean =>
   representationOf(ast.annotations)?.id === "effect/schema/Uint8Array"
 
-const isPlainName = (name: PropertyKey): boolean => typeof name !== "symbol" && name !== "__proto__"
+const isPlainName = (name: PropertyKey): boolean =>
+  typeof name !== "symbol" && name !== "__proto__" && !isLong(String(name))
+
+/** what would make the generated code long, as its bytes are part of it */
+const isLong = (text: string | boolean): boolean => typeof text === "string" && text.length > 128
 
 const isTag = (
   field: Field
