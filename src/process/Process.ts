@@ -19,13 +19,13 @@ import * as Remote from "../remote/Remote.ts"
 import { type ProcessExited, RemoteError, RemoteInterrupted } from "../wire/RemoteError.ts"
 import type { Child } from "./internal/child.ts"
 import * as CurrentProcess from "./internal/currentProcess.ts"
-import { type ChildOptions, resolve } from "./internal/options.ts"
+import { type ChildOptions, type HostOptions, resolve } from "./internal/options.ts"
 import * as RealTime from "./internal/realTime.ts"
 import * as StandardStreams from "./internal/standardStreams.ts"
 import { HandleClosed, InvalidPayload, ProcessError, StillRunning } from "./ProcessError.ts"
 import * as Spawner from "./Spawner.ts"
 
-export type { ChildOptions, Stdio } from "./internal/options.ts"
+export type { ChildOptions, HostOptions, Stdio } from "./internal/options.ts"
 
 /**
  * A child process that runs one function.
@@ -75,7 +75,7 @@ export interface Process<out A, out E = never> {
 type FnOf<St extends boolean> = Remote.AnyFn & { readonly stream: St }
 
 /** The payload (absent, optional or required), then the options. */
-type StartArgs<F extends Remote.AnyFn> = [...Remote.Args<F["payload"]>, options?: ChildOptions]
+type StartArgs<F extends Remote.AnyFn, Options> = [...Remote.Args<F["payload"]>, options?: Options]
 
 /**
  * Starts a function in a process of its own.
@@ -109,7 +109,7 @@ type StartArgs<F extends Remote.AnyFn> = [...Remote.Args<F["payload"]>, options?
  */
 export const start = <F extends FnOf<false>>(
   fn: F,
-  ...args: StartArgs<F>
+  ...args: StartArgs<F, ChildOptions>
 ): Effect.Effect<
   Process<F["success"]["Type"], F["error"]["Type"]>,
   ProcessError,
@@ -147,7 +147,7 @@ export const start = <F extends FnOf<false>>(
  */
 export const stream = <F extends FnOf<true>>(
   fn: F,
-  ...args: StartArgs<F>
+  ...args: StartArgs<F, HostOptions>
 ): Stream.Stream<
   F["success"]["Type"],
   F["error"]["Type"] | ProcessError | RemoteError,

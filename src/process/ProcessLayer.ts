@@ -15,7 +15,7 @@ import type { PayloadSchema } from "../remote/internal/grammar.ts"
 import * as Implementation from "../remote/internal/implementation.ts"
 import * as Remote from "../remote/Remote.ts"
 import * as Crew from "./internal/crew.ts"
-import { type ChildOptions, resolve } from "./internal/options.ts"
+import { type HostOptions, resolve } from "./internal/options.ts"
 import { InvalidOption, ProcessError } from "./ProcessError.ts"
 import * as Spawner from "./Spawner.ts"
 
@@ -79,7 +79,7 @@ export type Call<D> = D extends { readonly methods: infer M; readonly key: infer
  * @category options
  * @since 0.1.0
  */
-export interface Options<S extends ReadonlyArray<Hosted>> extends ChildOptions {
+export interface Options<S extends ReadonlyArray<Hosted>> extends HostOptions {
   /** whose default export is a Layer that implements the services, or a `Remote.module` */
   readonly module: URL | Remote.ModuleRef<Provided<S[number]>>
   /** the services, and functions, that the module implements */

@@ -27,7 +27,7 @@ export interface Member {
 }
 
 export interface Crew {
-  /** The member for a key, or the one with the least to do; waits while its replacement starts. */
+  /** The member for a key, or the one with the least to do, in turn; waits while its replacement starts. */
   readonly pick: (method: string, key: string | number | undefined) => Effect.Effect<Member, RemoteError>
 }
 
@@ -97,6 +97,7 @@ export const make = Effect.fnUntraced(function*(options: {
   const waitFor = (method: string, next: Effect.Effect<Member, string>) =>
     Effect.mapError(next, (detail) => new RemoteError({ reason: new Unavailable({ method, detail }) }))
 
+  let turn = 0
   return {
     pick: (method, key) =>
       Effect.suspend(() => {
@@ -106,8 +107,9 @@ export const make = Effect.fnUntraced(function*(options: {
           return member === undefined ? waitFor(method, Deferred.await(place.next)) : Effect.succeed(member)
         }
         let best: Member | undefined
-        for (const place of places) {
-          const member = occupant(place)
+        turn++
+        for (let i = 0; i < places.length; i++) {
+          const member = occupant(places[(turn + i) % places.length]!)
           if (member !== undefined && (best === undefined || member.session.inFlight() < best.session.inFlight())) {
             best = member
           }

@@ -6,17 +6,15 @@ import { InvalidOption, ProcessError } from "../ProcessError.ts"
 import type { Deadlines } from "./endBy.ts"
 
 /**
- * How a child is started and ended.
+ * How a child that serves is started and ended.
  *
  * @stability unstable
  * @category options
  * @since 0.1.0
  */
-export interface ChildOptions {
+export interface HostOptions {
   /** shown in errors and logs; default the id of what runs in it, and its identity: `app/countWords-1:2` */
   readonly name?: string | undefined
-  /** `true`: the end of the Scope ends the child. `false`: a Scope that ends with success waits for it. Default `true` */
-  readonly daemon?: boolean | undefined
   /** leads a process group of its own, which ends with it; `false` for a child that needs the terminal. Default `true` */
   readonly group?: boolean | undefined
   /** default this process's */
@@ -29,10 +27,10 @@ export interface ChildOptions {
   readonly execArgv?: ReadonlyArray<string> | undefined
   /** the child's `process.argv` from its third element on; default none */
   readonly argv?: ReadonlyArray<string> | undefined
-  /** default `{ stdin: "ignore", stdout: "inherit", stderr: "inherit" }` */
+  /** default `{ stdin: "ignore", stdout: "inherit", stderr: "inherit" }`; a piped stderr is quoted by the child's exit */
   readonly stdio?: {
-    readonly stdin?: Stdio | undefined
-    readonly stdout?: Stdio | undefined
+    readonly stdin?: Exclude<Stdio, "pipe"> | undefined
+    readonly stdout?: Exclude<Stdio, "pipe"> | undefined
     readonly stderr?: Stdio | undefined
   } | undefined
   /** until the child must be ready; default 10 seconds */
@@ -41,6 +39,24 @@ export interface ChildOptions {
   readonly closeTimeout?: Duration.Input | undefined
   /** after SIGTERM; then SIGKILL. Default 2 seconds */
   readonly killTimeout?: Duration.Input | undefined
+}
+
+/**
+ * How a child that runs one function is started and ended. What is piped is a Stream or a Sink of its handle.
+ *
+ * @stability unstable
+ * @category options
+ * @since 0.1.0
+ */
+export interface ChildOptions extends Omit<HostOptions, "stdio"> {
+  /** `true`: the end of the Scope ends the child. `false`: a Scope that ends with success waits for it. Default `true` */
+  readonly daemon?: boolean | undefined
+  /** default `{ stdin: "ignore", stdout: "inherit", stderr: "inherit" }` */
+  readonly stdio?: {
+    readonly stdin?: Stdio | undefined
+    readonly stdout?: Stdio | undefined
+    readonly stderr?: Stdio | undefined
+  } | undefined
 }
 
 /**
