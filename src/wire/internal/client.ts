@@ -237,6 +237,7 @@ export class Client {
 
   ok(id: number, payload: Reader): void {
     const request = this.requestOf(id)
+    if (request === undefined) return
     if (request.chunks !== undefined) throw new Violation("a stream answered with one result")
     const { method } = request
     this.final(request, request.abandoned ? Effect.void : this.decode(method, "success", method.success, payload))
@@ -244,6 +245,7 @@ export class Client {
 
   fail(id: number, payload: Reader): void {
     const request = this.requestOf(id)
+    if (request === undefined) return
     const { method } = request
     if (request.abandoned) return this.final(request, Effect.void)
     const error = this.decode(method, "error", method.error, payload)
@@ -254,28 +256,35 @@ export class Client {
   }
 
   reject(id: number, reason: RemoteErrorReason): void {
-    this.final(this.requestOf(id), failWith(reason))
+    const request = this.requestOf(id)
+    if (request !== undefined) this.final(request, failWith(reason))
   }
 
   interrupted(id: number): void {
     const request = this.requestOf(id)
+    if (request === undefined) return
     if (!request.abandoned) throw new Violation("an interruption that nobody asked for")
     this.final(request, Effect.void)
   }
 
   end(id: number): void {
     const request = this.requestOf(id)
+    if (request === undefined) return
     if (request.chunks === undefined) throw new Violation("a call answered with the end of a stream")
     this.final(request, Effect.void)
   }
 
   chunk(id: number, payload: Reader): void {
-    const { abandoned, chunks } = this.requestOf(id)
+    const request = this.requestOf(id)
+    if (request === undefined) return
+    const { abandoned, chunks } = request
     if (chunks === undefined) throw new Violation("a call answered with elements of a stream")
     if (!abandoned) chunks.chunk(payload)
   }
 
-  private requestOf(id: number): Request {
+  /** Nobody waits any more when this end is closing, and the peer may not have heard of that. */
+  private requestOf(id: number): Request | undefined {
+    if (this.state._tag === "Ended") return undefined
     const request = this.slots[id]
     if (request === undefined || request.long !== undefined) throw new Violation("an answer to no call")
     return request

@@ -1,0 +1,487 @@
+import { assert, describe, it } from "@effect/vitest"
+import * as Deferred from "effect/Deferred"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
+import * as Schema from "effect/Schema"
+import * as Scope from "effect/Scope"
+import * as Stream from "effect/Stream"
+import * as fc from "fast-check"
+import * as Records from "../../src/wire/internal/records.ts"
+import { ProcessExited, RemoteError, type RemoteErrorReason } from "../../src/wire/RemoteError.ts"
+import * as Session from "../../src/wire/Session.ts"
+import * as Memory from "../support/memoryTransport.ts"
+import * as Messages from "../support/messages.ts"
+import { connected, method, over, served, until } from "../support/sessions.ts"
+import { rounds } from "../support/spawned.ts"
+
+const echo = method("test/echo", { payload: Schema.Int, success: Schema.Int })
+const hang = method("test/hang", { payload: Schema.Int })
+const ints = method("test/ints", { success: Schema.Int, stream: true })
+const blob = method("test/blob", { payload: Schema.Uint8Array, success: Schema.Uint8Array })
+
+const echoed = served(echo, (n: number) => Effect.succeed(n))
+const blobbed = served(blob, (bytes) => Effect.succeed(bytes))
+
+const test = (name: string, run: Effect.Effect<void, unknown, Scope.Scope>) => it.live(name, () => Effect.scoped(run))
+
+const reasonOf = (call: Effect.Effect<unknown, unknown, any>): Effect.Effect<RemoteErrorReason> =>
+  Effect.map(Effect.flip(call), (error) => {
+    assert.instanceOf(error, RemoteError)
+    return error.reason
+  }) as Effect.Effect<RemoteErrorReason>
+
+const exited = new ProcessExited({
+  name: "child",
+  pid: 7,
+  exitCode: -9,
+  signal: "SIGKILL",
+  stderr: undefined,
+  outOfMemory: "unknown",
+  detail: undefined
+})
+
+/** A handler that never answers, and what became of it. */
+const hanging = () => {
+  const state = { running: 0, finalized: 0 }
+  const handler = served(hang, () => {
+    state.running++
+    return Effect.ensuring(Effect.never, Effect.delay(Effect.sync(() => void state.finalized++), 1))
+  })
+  return { state, handler }
+}
+
+/** Everything that may be under way when a session ends: each of them has to end, and say why. */
+const everything = (a: Session.Session) =>
+  Effect.all([
+    reasonOf(a.call(hang, 1)),
+    reasonOf(a.call(hang, 2, { timeout: "1 minute" })),
+    reasonOf(Stream.runDrain(a.stream(ints, undefined))),
+    reasonOf(Stream.runForEach(a.stream(ints, undefined), () => Effect.sleep(1))),
+    reasonOf(Effect.forever(a.call(echo, 1))),
+    reasonOf(Effect.forever(a.call(blob, new Uint8Array(1 << 20))))
+  ], { concurrency: "unbounded" })
+
+const numbers = served(
+  ints,
+  () => Stream.tap(Stream.range(0, 1e9), (n) => n % 50 === 0 ? Effect.sleep(1) : Effect.void)
+)
+
+describe("when the transport ends", () => {
+  test(
+    "everything under way fails at once with why, and so does everything later",
+    Effect.gen(function*() {
+      const { handler, state } = hanging()
+      const { a, b, right } = yield* connected([echoed, blobbed, handler, numbers], {
+        a: { disconnected: Effect.delay(Effect.succeed(exited), 5) }
+      })
+      const all = yield* Effect.forkChild(everything(a))
+      yield* until(() => state.running === 2)
+      right.destroy()
+      // While the reason is being asked for, calls wait for it.
+      yield* until(() => !a.isOpen())
+      const during = yield* Effect.forkChild(reasonOf(a.call(echo, 1)))
+      assert.deepStrictEqual(yield* Fiber.join(all), Array.from({ length: 6 }, () => exited))
+      assert.deepStrictEqual(yield* Fiber.join(during), exited)
+      assert.deepStrictEqual(yield* reasonOf(a.call(echo, 1)), exited)
+      assert.deepStrictEqual(yield* reasonOf(Stream.runDrain(a.stream(ints, undefined))), exited)
+      assert.deepStrictEqual(yield* a.closed, exited)
+      assert.strictEqual(a.inFlight(), 0)
+      assert.strictEqual((yield* b.closed)._tag, "Disconnected")
+      yield* until(() => state.finalized === 2)
+      // what has no answer does not hang either
+      a.release(1)
+      yield* a.requestClose(1)
+      yield* a.flush
+      yield* a.interruptCalls
+    })
+  )
+
+  test(
+    "the reason is Disconnected where nobody knows better, or answers in time",
+    Effect.gen(function*() {
+      const { a, b, right } = yield* connected([echoed], { a: { disconnected: Effect.die("no idea") } })
+      yield* a.ready
+      right.destroy()
+      assert.deepInclude(yield* a.closed, { _tag: "Disconnected", peer: "b" })
+      assert.deepInclude(yield* b.closed, { _tag: "Disconnected", peer: "a" })
+    })
+  )
+
+  test(
+    "interruptions that wait for the peer end",
+    Effect.gen(function*() {
+      const never = served(hang, () => Effect.uninterruptible(Effect.sleep(50)))
+      const { a, right } = yield* connected([echoed, never], {
+        a: { disconnected: Effect.delay(Effect.succeed(exited), 1) }
+      })
+      const call = yield* Effect.forkChild(a.call(hang, 1))
+      yield* a.call(echo, 1)
+      const interrupting = yield* Effect.forkChild(Fiber.interrupt(call))
+      yield* a.call(echo, 1)
+      assert.isUndefined(interrupting.pollUnsafe())
+      right.destroy()
+      yield* Fiber.join(interrupting)
+    })
+  )
+
+  test(
+    "before the peer's Hello, ready and calls fail",
+    Effect.gen(function*() {
+      const [left, right] = Memory.pair()
+      const a = yield* over(left)
+      const ready = yield* Effect.forkChild(reasonOf(a.ready))
+      const call = yield* Effect.forkChild(reasonOf(a.call(echo, 1)))
+      yield* Effect.yieldNow
+      right.destroy()
+      assert.strictEqual((yield* Fiber.join(ready))._tag, "Disconnected")
+      assert.strictEqual((yield* Fiber.join(call))._tag, "Disconnected")
+    })
+  )
+
+  test(
+    "while it does not take what is written, senders fail",
+    Effect.gen(function*() {
+      const { a, right } = yield* connected([blobbed])
+      yield* a.ready
+      right.pause()
+      const calls = yield* Effect.forkChild(Effect.all(
+        Array.from({ length: 100 }, () => reasonOf(a.call(blob, new Uint8Array(100_000)))),
+        { concurrency: "unbounded" }
+      ))
+      yield* until(() => a.inFlight() === 100)
+      right.destroy()
+      const reasons = yield* Fiber.join(calls)
+      assert.isTrue(reasons.every(({ _tag }) => _tag === "Disconnected"))
+    })
+  )
+})
+
+describe("when its Scope closes", () => {
+  test(
+    "everything under way fails with SessionClosed, and the peer is told",
+    Effect.gen(function*() {
+      const { handler, state } = hanging()
+      const [left, right] = Memory.pair()
+      const b = yield* over(right, { serve: [echoed, blobbed, handler, numbers] })
+      const scope = yield* Scope.make()
+      const a = yield* Scope.provide(over(left), scope)
+      const all = yield* Effect.forkChild(everything(a))
+      yield* until(() => state.running === 2)
+      yield* Scope.close(scope, Exit.void)
+      const reasons = yield* Fiber.join(all)
+      assert.deepStrictEqual(reasons.map(({ _tag }) => _tag), Array.from({ length: 6 }, () => "SessionClosed" as const))
+      assert.deepInclude(yield* reasonOf(a.call(echo, 1)), { _tag: "SessionClosed", peer: "b" })
+      assert.strictEqual((yield* a.closed)._tag, "SessionClosed")
+      assert.deepInclude(yield* b.closed, { _tag: "Disconnected", detail: "the peer closed it" })
+      yield* until(() => state.finalized === 2)
+    })
+  )
+
+  test(
+    "handlers are interrupted, and their finalizers have run when it is closed",
+    Effect.gen(function*() {
+      const { handler, state } = hanging()
+      const [left, right] = Memory.pair()
+      const scope = yield* Scope.make()
+      yield* Scope.provide(over(right, { serve: [echoed, handler] }), scope)
+      const a = yield* over(left)
+      const calls = yield* Effect.forkChild(Effect.all([1, 2, 3].map((n) => reasonOf(a.call(hang, n))), {
+        concurrency: "unbounded"
+      }))
+      yield* until(() => state.running === 3)
+      yield* Scope.close(scope, Exit.void)
+      assert.strictEqual(state.finalized, 3)
+      // They heard of it before they heard of the end.
+      assert.deepStrictEqual((yield* Fiber.join(calls)).map(({ _tag }) => _tag), [
+        "RemoteInterrupted",
+        "RemoteInterrupted",
+        "RemoteInterrupted"
+      ])
+      assert.strictEqual((yield* a.closed)._tag, "Disconnected")
+    })
+  )
+
+  test(
+    "what has been answered still arrives",
+    Effect.gen(function*() {
+      const [left, right] = Memory.pair({ capacity: 1000 })
+      const scope = yield* Scope.make()
+      const answered: Array<number> = []
+      const b = yield* Scope.provide(
+        over(right, {
+          serve: [served(blob, (bytes: Uint8Array) =>
+            Effect.sync(() => {
+              answered.push(bytes.length)
+              return bytes
+            }))]
+        }),
+        scope
+      )
+      const a = yield* over(left)
+      const calls = yield* Effect.forkChild(Effect.all(
+        [1, 50_000, 400_000, 700_000].map((n) => a.call(blob, new Uint8Array(n))),
+        { concurrency: "unbounded" }
+      ))
+      yield* until(() => answered.length === 4)
+      yield* b.interruptCalls
+      yield* b.flush
+      yield* Scope.close(scope, Exit.void)
+      const found = yield* Fiber.join(calls) as Effect.Effect<Array<Uint8Array>>
+      assert.deepStrictEqual(found.map((bytes) => bytes.length), [1, 50_000, 400_000, 700_000])
+    })
+  )
+
+  test(
+    "a peer that reads nothing does not hold it up for long",
+    Effect.gen(function*() {
+      const [left, right] = Memory.pair({ capacity: 10 })
+      const scope = yield* Scope.make()
+      const a = yield* Scope.provide(over(left), scope)
+      right.pause()
+      yield* Effect.forkChild(Effect.exit(a.call(echo, 1)))
+      yield* Scope.close(scope, Exit.void).pipe(Effect.timeout("20 seconds"))
+      assert.strictEqual((yield* a.closed)._tag, "SessionClosed")
+    })
+  )
+
+  test(
+    "both ends may close at the same time",
+    Effect.gen(function*() {
+      for (let round = 0; round < 20; round++) {
+        const { handler, state } = hanging()
+        const scopes = [yield* Scope.make(), yield* Scope.make()] as const
+        const [left, right] = Memory.pair()
+        const a = yield* Scope.provide(over(left, { serve: [handler] }), scopes[0])
+        const b = yield* Scope.provide(over(right, { serve: [handler] }), scopes[1])
+        const calls = yield* Effect.forkChild(Effect.all([reasonOf(a.call(hang, 1)), reasonOf(b.call(hang, 1))], {
+          concurrency: "unbounded"
+        }))
+        yield* until(() => state.running === 2)
+        yield* Effect.all(scopes.map((scope) => Scope.close(scope, Exit.void)), { concurrency: "unbounded" })
+        yield* Fiber.join(calls)
+        assert.strictEqual(state.finalized, 2)
+      }
+    })
+  )
+})
+
+describe("a peer that breaks the protocol", () => {
+  const hello = (version = 1): Uint8Array =>
+    Messages.write({
+      _tag: "Hello",
+      version,
+      body: {
+        epoch: "e",
+        maxRecord: 1 << 20,
+        calls: 2,
+        callBytes: 1,
+        elements: 10,
+        bytes: 1000,
+        methods: [["test/hang", hang.fingerprint]]
+      }
+    })
+
+  /** A session whose peer is the test: it says Hello, and gets what the session writes. */
+  const attacked = Effect.fnUntraced(function*(options: Partial<Session.Options> = {}) {
+    const [left, right] = Memory.pair({ record: true })
+    const session = yield* over(right, { serve: [echoed], ...options })
+    return { session, left, inject: right.inject, written: right.written }
+  })
+
+  const breaks = (name: string, bytes: Uint8Array, detail: RegExp, options: Partial<Session.Options> = {}) =>
+    test(
+      `by ${name} is cut off, with everything under way`,
+      Effect.gen(function*() {
+        const { handler, state } = hanging()
+        const { inject, session, written } = yield* attacked({ serve: [handler, numbers, echoed], ...options })
+        inject(hello())
+        const call = yield* Effect.forkChild(reasonOf(session.call(hang, 1)))
+        inject(Messages.write({ _tag: "Call", method: 0, id: 1, timeout: undefined, payload: Uint8Array.of(1) }))
+        yield* until(() => state.running === 1)
+        inject(bytes)
+        const reason = yield* Fiber.join(call)
+        assert.strictEqual(reason._tag, "ProtocolViolation")
+        assert.match(reason.message, detail)
+        assert.deepStrictEqual(yield* session.closed, reason)
+        yield* until(() => state.finalized === 1)
+        // The peer was told what it did.
+        assert.include(written().toString("latin1"), reason._tag === "ProtocolViolation" ? reason.detail : "")
+      })
+    )
+
+  const call = (id: number, method: number, payload: Uint8Array = Uint8Array.of(1)) =>
+    Messages.write({ _tag: "Call", method, id, timeout: undefined, payload })
+
+  breaks("garbage", Buffer.alloc(100, 0xee), /a record of \d+ bytes/)
+  breaks("a second Hello", hello(), /a second Hello/)
+  breaks(
+    "an answer to no call",
+    Messages.write({ _tag: "Ok", id: 9, payload: Uint8Array.of(1) }),
+    /an answer to no call/
+  )
+  breaks("the end of a stream for a call", Messages.write({ _tag: "End", id: 0 }), /end of a stream/)
+  breaks(
+    "a chunk for a call",
+    Messages.write({ _tag: "Chunk", id: 0, payload: Uint8Array.of(0x91, 1) }),
+    /elements of a stream/
+  )
+  breaks("an interruption that nobody asked for", Messages.write({ _tag: "Interrupted", id: 0 }), /nobody asked for/)
+  breaks("an id that is taken", call(1, 0), /an id that is taken/)
+  breaks("more calls than were granted", call(3, 0), /more than 3 calls/, { window: { calls: 3 } })
+  breaks("an unreadable refusal", Buffer.from("0a000000040000000000000091ff", "hex"), /cannot be read/)
+
+  test(
+    "by another version is refused with a clear text",
+    Effect.gen(function*() {
+      const { inject, session } = yield* attacked()
+      inject(hello(2))
+      const reason = yield* session.closed
+      assert.deepInclude(reason, { _tag: "ProtocolViolation" })
+      assert.include(reason.message, "version 2")
+      assert.include(reason.message, "version 1")
+      assert.deepStrictEqual(yield* reasonOf(session.ready), reason)
+    })
+  )
+
+  test(
+    "by more bytes of calls than were granted is cut off",
+    Effect.gen(function*() {
+      const { handler } = hanging()
+      const bytes = method("test/hang", { payload: Schema.Uint8Array })
+      const { inject, session } = yield* attacked({
+        serve: [{ method: bytes, handle: handler.handle }],
+        window: { callBytes: 10_000 }
+      })
+      inject(hello())
+      const payload = Buffer.concat([Buffer.from([0xc5, 0x20, 0x00]), Buffer.alloc(0x2000)])
+      inject(call(0, 0, payload))
+      inject(call(1, 0, payload))
+      yield* Effect.yieldNow
+      inject(call(2, 0, payload))
+      assert.match((yield* session.closed).message, /more bytes than were granted/)
+    })
+  )
+
+  const text = Buffer.concat([Buffer.from([0x91, 0xda, 7, 0]), Buffer.alloc(0x700)])
+  for (
+    const [name, chunks, detail] of [
+      ["elements", [Buffer.from([0x9b, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11])], /credit of elements/],
+      ["bytes", [text, text, Buffer.from([0x91, 1])], /credit of bytes/],
+      ["no elements", [Buffer.from([0x90])], /without elements/],
+      ["no array", [Buffer.from([0x01])], /no array/]
+    ] as const
+  ) {
+    test(
+      `by a stream of ${name} beyond its credit is cut off`,
+      Effect.gen(function*() {
+        const any = method("test/any", { success: Schema.Any, stream: true })
+        const { inject, session } = yield* attacked({ window: { elements: 10, bytes: 1000 } })
+        inject(Messages.write({
+          _tag: "Hello",
+          version: 1,
+          body: {
+            epoch: "e",
+            maxRecord: 1 << 20,
+            calls: 2,
+            callBytes: 1,
+            elements: 10,
+            bytes: 1000,
+            methods: [["test/any", any.fingerprint]]
+          }
+        }))
+        yield* session.ready
+        yield* Effect.forkChild(Effect.exit(Stream.runForEach(session.stream(any, undefined), () => Effect.never)))
+        yield* until(() => session.inFlight() === 1)
+        yield* Effect.yieldNow
+        for (const payload of chunks) inject(Messages.write({ _tag: "Chunk", id: 0, payload }))
+        assert.match((yield* session.closed).message, detail)
+      })
+    )
+  }
+
+  test(
+    "by calling numbers that are not served only fails these calls",
+    Effect.gen(function*() {
+      const { inject, session, written } = yield* attacked()
+      inject(hello())
+      for (const method of [1, 2, 0xffff]) inject(call(method, method))
+      yield* until(() => written().toString("latin1").includes("#65535"))
+      assert.isTrue(session.isOpen())
+      assert.include(written().toString("latin1"), "UnknownMethod")
+    })
+  )
+
+  test(
+    "in any way never hangs a session, and never takes its process down",
+    Effect.gen(function*() {
+      const outcomes = new Set<string>()
+      const arbitrary = fc.array(fc.oneof(Messages.mutated, Messages.message.map(Messages.write)), {
+        minLength: 1,
+        maxLength: 8
+      })
+      const samples = fc.sample(arbitrary, { numRuns: rounds(300, 20_000), seed: 20_261_122 })
+      for (const records of samples) {
+        yield* Effect.scoped(Effect.gen(function*() {
+          const { handler, state } = hanging()
+          const { inject, left, session } = yield* attacked({ serve: [handler, echoed, numbers] })
+          inject(hello())
+          const call = yield* Effect.forkChild(Effect.exit(session.call(hang, 1)))
+          inject(Buffer.concat(records))
+          yield* until(() => !session.isOpen() || left.unsent() === 0)
+          left.destroy()
+          outcomes.add((yield* session.closed)._tag)
+          yield* Fiber.join(call)
+          yield* session.interruptCalls
+          assert.strictEqual(state.finalized, state.running)
+        }))
+      }
+      assert.deepStrictEqual([...outcomes].toSorted(), ["Disconnected", "ProtocolViolation"])
+    })
+  )
+})
+
+describe("a ping", () => {
+  test(
+    "finds a silent peer",
+    Effect.gen(function*() {
+      const { a, right } = yield* connected([echoed], { a: { pingInterval: 20 } })
+      yield* a.ready
+      right.pause()
+      const reason = yield* reasonOf(a.call(echo, 1))
+      assert.deepInclude(reason, { _tag: "Disconnected", detail: "silent for 40 ms" })
+    })
+  )
+
+  test(
+    "keeps a session alive in which nobody has anything to say",
+    Effect.gen(function*() {
+      const { a, left } = yield* connected([echoed], { a: { pingInterval: 5 } })
+      yield* a.ready
+      const before = left.arrived()
+      // so many answers to so many pings
+      yield* until(() => left.arrived() - before >= 10 * Records.headerSize)
+      assert.strictEqual(yield* a.call(echo, 1), 1)
+    })
+  )
+})
+
+describe("a flush", () => {
+  test(
+    "ends when all has been taken",
+    Effect.gen(function*() {
+      const { a, left, right } = yield* connected([blobbed], { pair: { capacity: 1000 } })
+      yield* a.ready
+      right.pause()
+      yield* Effect.forkChild(Effect.exit(a.call(blob, new Uint8Array(500_000))))
+      yield* Effect.yieldNow
+      const flushed = yield* Deferred.make<void>()
+      yield* Effect.forkChild(Effect.andThen(a.flush, Deferred.succeed(flushed, undefined)))
+      yield* Effect.sleep(5)
+      assert.isFalse(yield* Deferred.isDone(flushed))
+      right.resume()
+      yield* Deferred.await(flushed)
+      assert.strictEqual(left.unsent(), 0)
+    })
+  )
+})
