@@ -7,6 +7,12 @@
  * @see records.ts for what it finds in the directory
  */
 
+/**
+ * Where the shell finds its pipe. Not at 0: bash takes a socket there for a remote login, and reads the user's
+ * start-up files.
+ */
+export const descriptor = 3
+
 /** The name under which the Reaper shows up in `ps`. */
 export const reaperName = "effect-multiprocessing-reaper"
 
@@ -22,7 +28,7 @@ trap '' HUP INT QUIT TERM USR1 USR2 PIPE ALRM
 unset ${scriptVariable}
 dir=$1 owner=$2 born=$3 mark=$4
 
-while read -r _; do :; done        # ends when nobody holds the pipe's other end
+while read -r _ <&${descriptor}; do :; done    # ends when nobody holds the pipe's other end
 
 if [ -r /proc/self/stat ]; then
   # sets state, group and start; fails when there is no such process
@@ -34,7 +40,7 @@ if [ -r /proc/self/stat ]; then
     state=$1 group=$3 start=\${20}
   }
   everybody() { for entry in /proc/[0-9]*; do echo "\${entry##*/}"; done; }
-  marked() { grep -aqsF -- "$mark" "/proc/$1/environ"; }
+  marked() { grep -zqsxF -- "$mark" "/proc/$1/environ"; }
   identity() { stat -c %d.%i -- "$1"; }
 else
   look() {
@@ -63,7 +69,7 @@ for file in "$dir"/c/*; do
   name=\${file##*/}
   pid=\${name%%.*} rest=\${name#*.}
   case $pid in '' | 0* | 1 | *[!0-9]* | ????????*) continue ;; esac
-  case $rest in *[!0-9A-Za-z_:.]*) continue ;; esac
+  case $rest in *[!0-9A-Za-z_:.]*) continue ;; *.g | *.p) ;; *) continue ;; esac
   if look "$pid"; then
     [ "$start" = "\${rest%.*}" ] || continue
     [ "\${rest##*.}" = g ] && kill -9 "-$pid"

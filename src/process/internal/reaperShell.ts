@@ -35,7 +35,15 @@ const endTimeout = 2_000
 const spawn = ({ mark, owner, path }: RunDirectory): ChildProcess.ChildProcess =>
   ChildProcess.spawn(
     shellPath,
-    ["-c", ReaperScript.command, ReaperScript.reaperName, path, String(owner.pid), owner.start, mark.value],
+    [
+      "-c",
+      ReaperScript.command,
+      ReaperScript.reaperName,
+      path,
+      String(owner.pid),
+      owner.start,
+      `${mark.name}=${mark.value}`
+    ],
     {
       cwd: "/",
       // a session of its own: no signal of a terminal or to our group reaches it
@@ -47,7 +55,7 @@ const spawn = ({ mark, owner, path }: RunDirectory): ChildProcess.ChildProcess =
         [ReaperScript.scriptVariable]: ReaperScript.script
       },
       // it must hold nothing that somebody waits to see closed
-      stdio: ["pipe", "ignore", "ignore"]
+      stdio: ["ignore", "ignore", "ignore", "pipe"]
     }
   )
 
@@ -57,6 +65,8 @@ const spawn = ({ mark, owner, path }: RunDirectory): ChildProcess.ChildProcess =
  */
 export const make = (directory: RunDirectory, onTrouble: (deaths: number, how: string) => void): ReaperShell => {
   let current: ChildProcess.ChildProcess | undefined
+  /** our end, whose closing is the end of us */
+  let pipe: Net.Socket | undefined
   let timer: NodeJS.Timeout | undefined
   let deaths = 0
   let closed = false
@@ -83,10 +93,11 @@ export const make = (directory: RunDirectory, onTrouble: (deaths: number, how: s
     const started = performance.now()
     current = child
     child.unref()
-    child.stdin?.on("error", () => {})
-    if (child.stdin instanceof Net.Socket) child.stdin.unref()
+    const end = child.stdio[ReaperScript.descriptor]
+    if (end instanceof Net.Socket) pipe = end.on("error", () => {}).unref()
     child.once("exit", (code, signal) => {
       current = undefined
+      pipe?.destroy()
       if (performance.now() - started < atOnce) return startLater(signal ?? `exit code ${code}`)
       deaths = 0
       stand()
@@ -113,7 +124,7 @@ export const make = (directory: RunDirectory, onTrouble: (deaths: number, how: s
       const ended = new Promise((resolve) => child.once("exit", resolve))
       const killer = setTimeout(() => child.kill("SIGKILL"), endTimeout)
       child.ref()
-      child.stdin?.destroy()
+      pipe?.destroy()
       await ended
       clearTimeout(killer)
     }
