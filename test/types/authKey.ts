@@ -14,9 +14,9 @@ is<
 is<Equal<typeof AuthKey.schema.Encoded, never>, Equal<typeof AuthKey.schema.Type, AuthKey.AuthKey>>()
 
 const key = Effect.runSync(AuthKey.random)
-// @ts-expect-error Argument of type 'Uint8Array<ArrayBuffer>' is not assignable to parameter of type 'AuthKey'.
+// @ts-expect-error Type 'Uint8Array<ArrayBuffer>' is missing the following properties from type 'AuthKey'
 AuthKey.equals(key, new Uint8Array(32))
-// @ts-expect-error Argument of type '{}' is not assignable to parameter of type 'AuthKey'.
+// @ts-expect-error Type '{}' is missing the following properties from type 'AuthKey'
 AuthKey.equals(key, {})
-// @ts-expect-error Argument of type 'AuthKey' is not assignable to parameter of type 'Redacted<unknown>'.
+// @ts-expect-error Type 'AuthKey' is missing the following properties from type 'Redacted<unknown>'
 Redacted.value(key)

@@ -3,6 +3,7 @@ import * as Cause from "effect/Cause"
 import * as ConfigProvider from "effect/ConfigProvider"
 import * as Effect from "effect/Effect"
 import * as Equal from "effect/Equal"
+import * as Exit from "effect/Exit"
 import * as Formatter from "effect/Formatter"
 import * as Hash from "effect/Hash"
 import * as HashSet from "effect/HashSet"
@@ -16,6 +17,7 @@ import { format, inspect } from "node:util"
 import { serialize } from "node:v8"
 import { MessageChannel } from "node:worker_threads"
 import * as AuthKey from "../../src/wire/AuthKey.ts"
+import * as Codec from "../../src/wire/Codec.ts"
 import * as Internal from "../../src/wire/internal/authKey.ts"
 import { locate, Unencodable } from "../../src/wire/internal/unencodable.ts"
 import { Writer } from "../../src/wire/internal/writer.ts"
@@ -196,6 +198,40 @@ describe("sending", () => {
       assert.deepStrictEqual(locate(value)?.path, path)
     }
     assert.include(locate(nested)!.message, "an instance of AuthKey cannot be sent")
+  })
+
+  it("codecs refuse them wherever a Schema lets them through, compiled or not", () => {
+    const secrets: ReadonlyArray<readonly [schema: Schema.Top, value: unknown, plain: unknown]> = [
+      [Schema.Unknown, key, 1],
+      [Schema.Any, { list: [key] }, 1],
+      [Schema.Struct({ more: Schema.Unknown }), { more: { key } }, { more: 1 }],
+      [Schema.Record(Schema.String, Schema.Unknown), { key }, { key: 1 }],
+      [Schema.Redacted(Schema.String), Redacted.make("correct horse"), undefined],
+      [
+        Schema.Struct({ password: Schema.Redacted(Schema.String) }),
+        { password: Redacted.make("correct horse") },
+        undefined
+      ]
+    ]
+    for (const [schema, value, plain] of secrets) {
+      const codec = Codec.make(schema)
+      const refuses = () => {
+        const wire = codec.toWire(value)
+        assert.isTrue(Exit.isExit(wire) && Exit.isSuccess(wire))
+        const writer = new Writer()
+        writer.begin(0)
+        if (Exit.isExit(wire) && Exit.isSuccess(wire)) assert.throws(() => codec.write(writer, wire.value), Unencodable)
+        writer.rollback()
+        assert.deepStrictEqual(writer.take(), [])
+      }
+      refuses()
+      if (plain === undefined) continue
+      const writer = new Writer()
+      writer.begin(0)
+      for (let i = 0; i < 2000; i++) codec.write(writer, plain)
+      writer.rollback()
+      refuses()
+    }
   })
 
   it.effect("its Schema checks keys, and neither encodes nor decodes them", () =>
