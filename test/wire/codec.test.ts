@@ -21,11 +21,15 @@ import { pair, readAll, readerOf, written } from "../support/wireValues.ts"
 
 const fixture = (name: string) => fileURLToPath(new URL(`../fixtures/wire/${name}`, import.meta.url))
 
+/** the value of an outcome that must be there without a fiber */
 const now = (outcome: Codec.ToWire): unknown => {
   if (!Exit.isExit(outcome)) throw new Error("it needs a fiber")
   if (Exit.isFailure(outcome)) throw Cause.squash(outcome.cause)
   return outcome.value
 }
+
+const finished = (outcome: Codec.ToWire): unknown =>
+  Effect.runSync(outcome as Effect.Effect<unknown, Schema.SchemaError>)
 
 const encoded = (codec: Codec.Codec, value: unknown): Buffer =>
   written((writer) => codec.write(writer, now(codec.toWire(value))))
@@ -85,7 +89,11 @@ describe("Codec", () => {
       // Effect takes `toString` of a prototype for an optional key of that name
       const parsed = Schema.decodeUnknownExit(schema as Schema.Codec<unknown>)(value)
       fc.pre(Exit.isSuccess(parsed) && isDeepStrictEqual(parsed.value, value))
-      deepStrictEqual(there(Codec.make(schema), value), value)
+      const codec = Codec.make(schema)
+      // Effect needs a fiber for some unions whose first member does not fit
+      const wire = finished(codec.toWire(value))
+      const read = readAll(written((writer) => codec.write(writer, wire)), (reader) => codec.read(reader))
+      deepStrictEqual(finished(codec.fromWire(read)), value)
     }))
   })
 

@@ -30,7 +30,7 @@ const reversed = (value: unknown): unknown => {
 
 const outcome = (read: () => unknown): readonly [ok: boolean, value: unknown] => {
   try {
-    return [true, read()]
+    return [true, comparable(read())]
   } catch (error) {
     assert.instanceOf(error, Malformed)
     return [false, undefined]
@@ -38,6 +38,14 @@ const outcome = (read: () => unknown): readonly [ok: boolean, value: unknown] =>
 }
 
 const numRuns = process.env.SOAK === undefined ? 300 : 5000
+
+/** the same value, where Dates that are invalid equal each other: in Node 22 they do not */
+const comparable = (value: unknown): unknown => {
+  if (value instanceof Date) return value.getTime()
+  if (Array.isArray(value)) return value.map(comparable)
+  if (typeof value !== "object" || value === null || value instanceof Uint8Array) return value
+  return Object.fromEntries(Object.entries(value).map(([key, value]) => [key, comparable(value)]))
+}
 
 const check = (property: (schema: Schema.Top, value: unknown) => void) =>
   fc.assert(fc.property(pair, ([schema, value]) => property(schema, value)), { numRuns })
