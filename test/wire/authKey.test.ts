@@ -200,37 +200,34 @@ describe("sending", () => {
     assert.include(locate(nested)!.message, "an instance of AuthKey cannot be sent")
   })
 
-  it("codecs refuse them wherever a Schema lets them through, compiled or not", () => {
+  it("codecs refuse them wherever a Schema lets anything through, compiled or not", () => {
     const secrets: ReadonlyArray<readonly [schema: Schema.Top, value: unknown, plain: unknown]> = [
       [Schema.Unknown, key, 1],
       [Schema.Any, { list: [key] }, 1],
       [Schema.Struct({ more: Schema.Unknown }), { more: { key } }, { more: 1 }],
       [Schema.Record(Schema.String, Schema.Unknown), { key }, { key: 1 }],
-      [Schema.Redacted(Schema.String), Redacted.make("correct horse"), undefined],
-      [
-        Schema.Struct({ password: Schema.Redacted(Schema.String) }),
-        { password: Redacted.make("correct horse") },
-        undefined
-      ]
+      [Schema.Unknown, Redacted.make("correct horse"), 1],
+      [Schema.Struct({ more: Schema.Any }), { more: { password: Redacted.make("correct horse") } }, { more: 1 }]
     ]
     for (const [schema, value, plain] of secrets) {
       const codec = Codec.make(schema)
-      const refuses = () => {
+      const write = (value: unknown): ReadonlyArray<Uint8Array> => {
         const wire = codec.toWire(value)
-        assert.isTrue(Exit.isExit(wire) && Exit.isSuccess(wire))
+        if (!Exit.isExit(wire) || !Exit.isSuccess(wire)) throw new Error("not at once")
         const writer = new Writer()
         writer.begin(0)
-        if (Exit.isExit(wire) && Exit.isSuccess(wire)) assert.throws(() => codec.write(writer, wire.value), Unencodable)
-        writer.rollback()
-        assert.deepStrictEqual(writer.take(), [])
+        try {
+          codec.write(writer, wire.value)
+          writer.finish()
+        } catch (error) {
+          writer.rollback()
+          assert.instanceOf(error, Unencodable)
+        }
+        return writer.take()
       }
-      refuses()
-      if (plain === undefined) continue
-      const writer = new Writer()
-      writer.begin(0)
-      for (let i = 0; i < 2000; i++) codec.write(writer, plain)
-      writer.rollback()
-      refuses()
+      assert.lengthOf(write(value), 0)
+      for (let i = 0; i < 1000; i++) assert.lengthOf(write(plain), 1)
+      assert.lengthOf(write(value), 0)
     }
   })
 
