@@ -9,7 +9,8 @@ import * as SchemaTransformation from "effect/SchemaTransformation"
 import type * as Scope from "effect/Scope"
 import { ProcessExited, RemoteError, type RemoteErrorReason } from "../../src/wire/RemoteError.ts"
 import type { Session } from "../../src/wire/Session.ts"
-import { Boom, connected, method, served, until } from "../support/sessions.ts"
+import { Boom, connected, method, served } from "../support/sessions.ts"
+import { until } from "../support/until.ts"
 
 const echo = method("test/echo", { payload: Schema.Struct({ n: Schema.Number }), success: Schema.Number })
 const blob = method("test/blob", { payload: Schema.Uint8Array, success: Schema.Uint8Array })

@@ -12,8 +12,9 @@ import { ProcessExited, RemoteError, type RemoteErrorReason } from "../../src/wi
 import type * as Session from "../../src/wire/Session.ts"
 import * as Memory from "../support/memoryTransport.ts"
 import * as Messages from "../support/messages.ts"
-import { connected, method, over, served, until } from "../support/sessions.ts"
+import { connected, method, over, served } from "../support/sessions.ts"
 import { rounds } from "../support/spawned.ts"
+import { until } from "../support/until.ts"
 
 const echo = method("test/echo", { payload: Schema.Int, success: Schema.Int })
 const hang = method("test/hang", { payload: Schema.Int })

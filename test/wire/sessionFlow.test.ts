@@ -6,7 +6,8 @@ import * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import * as Messages from "../support/messages.ts"
-import { connected, method, served, until } from "../support/sessions.ts"
+import { connected, method, served } from "../support/sessions.ts"
+import { until } from "../support/until.ts"
 
 const KiB = 1 << 10
 const MiB = 1 << 20

@@ -7,7 +7,8 @@ import * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import { RemoteError } from "../../src/wire/RemoteError.ts"
-import { Boom, connected, method, served, until } from "../support/sessions.ts"
+import { Boom, connected, method, served } from "../support/sessions.ts"
+import { until } from "../support/until.ts"
 
 const ints = method("test/ints", { payload: Schema.Int, success: Schema.Int, error: Boom, stream: true })
 const blobs = method("test/blobs", { payload: Schema.Int, success: Schema.Uint8Array, stream: true })
