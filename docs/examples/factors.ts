@@ -1,3 +1,4 @@
+/** The program does not know where its service is: one Layer says so. */
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import * as ProcessLayer from "effect-multiprocessing/ProcessLayer"
 import * as Console from "effect/Console"

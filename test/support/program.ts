@@ -52,6 +52,13 @@ export const start = (
       })
   )
 
+/** Runs a program to its end. */
+export const runCommand = (
+  command: string,
+  args: ReadonlyArray<string>,
+  options?: Options
+): Effect.Effect<Ended> => Effect.scoped(Effect.flatMap(start(command, args, options), ({ end }) => end))
+
 /** Runs a file to its end with the Node.js of this process. */
 export const run = (file: string, args: ReadonlyArray<string> = [], options?: Options): Effect.Effect<Ended> =>
-  Effect.scoped(Effect.flatMap(start(process.execPath, [file, ...args], options), ({ end }) => end))
+  runCommand(process.execPath, [file, ...args], options)

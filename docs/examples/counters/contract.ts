@@ -1,3 +1,4 @@
+/** Counters by name. */
 import * as Remote from "effect-multiprocessing/Remote"
 import * as Schema from "effect/Schema"
 

@@ -1,3 +1,4 @@
+/** A service with state: each process that hosts it has its own. */
 import type * as Remote from "effect-multiprocessing/Remote"
 import * as Effect from "effect/Effect"
 import { Counters } from "./contract.ts"

@@ -1,3 +1,4 @@
+/** Four ways to answer, three of them wrong. */
 import * as Remote from "effect-multiprocessing/Remote"
 import * as Schema from "effect/Schema"
 

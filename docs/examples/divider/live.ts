@@ -1,3 +1,4 @@
+/** What goes wrong here is met in errors.ts. */
 import type * as Remote from "effect-multiprocessing/Remote"
 import * as Effect from "effect/Effect"
 import { Divider, DivisionByZero } from "./contract.ts"

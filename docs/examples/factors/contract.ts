@@ -1,3 +1,4 @@
+/** What can be asked, and what is answered. Both sides import it. */
 import * as Remote from "effect-multiprocessing/Remote"
 import * as Schema from "effect/Schema"
 

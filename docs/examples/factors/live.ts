@@ -1,3 +1,4 @@
+/** How it is answered: an ordinary Layer. */
 import type * as Remote from "effect-multiprocessing/Remote"
 import * as Effect from "effect/Effect"
 import { NotPositive, Numbers } from "./contract.ts"

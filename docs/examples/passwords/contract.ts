@@ -1,3 +1,4 @@
+/** What can be asked of passwords: types and Schemas, no code. */
 import * as Remote from "effect-multiprocessing/Remote"
 import * as Schema from "effect/Schema"
 

@@ -1,3 +1,4 @@
+/** A function that starts processes for itself. */
 import * as Remote from "effect-multiprocessing/Remote"
 import * as Schema from "effect/Schema"
 

@@ -1,3 +1,4 @@
+/** A child that starts children: its own Layer provides what that needs. */
 import * as Process from "effect-multiprocessing/Process"
 import * as ProcessLayer from "effect-multiprocessing/ProcessLayer"
 import type * as Remote from "effect-multiprocessing/Remote"
