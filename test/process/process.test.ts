@@ -261,6 +261,22 @@ describe("the handle", () => {
   )
 
   spawned(
+    "what it printed last is not lost on a slow reader",
+    Effect.gen(function*() {
+      const printer = yield* Process.start(
+        Work.print,
+        { stdout: "x".repeat(2 << 20), stderr: "", code: 0 },
+        { stdio: { stdout: "pipe" } }
+      )
+      // Longer than a child may take that has nothing left to say.
+      assert.deepStrictEqual(yield* printer.joinWithin("1500 millis"), Option.none())
+      const length = yield* Stream.runFold(printer.stdout, () => 0, (total, chunk) => total + chunk.length)
+      assert.strictEqual(length, 2 << 20)
+      yield* printer.join
+    })
+  )
+
+  spawned(
     "an exit quotes the last 8 KiB of a piped stderr",
     Effect.gen(function*() {
       const process = yield* Process.start(

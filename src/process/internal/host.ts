@@ -13,6 +13,7 @@ import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import * as Tracer from "effect/Tracer"
 import type { Socket } from "node:net"
+import type { Writable } from "node:stream"
 import * as Implementation from "../../remote/internal/implementation.ts"
 import type * as Remote from "../../remote/Remote.ts"
 import * as AuthKey from "../../wire/internal/authKey.ts"
@@ -103,6 +104,8 @@ const serve = Effect.fnUntraced(function*(
   yield* session.interruptCalls
   const ended = yield* Effect.exit(Scope.close(scope, Exit.void))
   if (Exit.isFailure(ended)) exitCode = complain(ended.cause)
+  // Before the session ends: a parent whose session has ended does not wait for a reader of what was printed.
+  yield* Effect.promise(() => written(process.stdout, process.stderr))
   yield* session.flush
   return exitCode
 }, Effect.scoped)
@@ -160,13 +163,16 @@ const complain = (cause: Cause.Cause<unknown>): number => {
   return 1
 }
 
-/** Nothing that the user's code left open may keep an ended process alive; what it wrote must not be lost. */
-const leave = async (exitCode: number, socket: Socket): Promise<void> => {
-  await Promise.all([process.stdout, process.stderr, socket].map((stream) =>
+const written = (...streams: ReadonlyArray<Writable>): Promise<unknown> =>
+  Promise.all(streams.map((stream) =>
     new Promise<void>((resolve) => {
       if (stream.destroyed || stream.writableLength === 0) resolve()
       else stream.write("", () => resolve())
     })
   ))
+
+/** Nothing that the user's code left open may keep an ended process alive; what it wrote must not be lost. */
+const leave = async (exitCode: number, socket: Socket): Promise<void> => {
+  await written(process.stdout, process.stderr, socket)
   process.exit(exitCode)
 }
