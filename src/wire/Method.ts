@@ -5,7 +5,8 @@
  * @since 0.1.0
  */
 import type * as Context from "effect/Context"
-import type * as Effect from "effect/Effect"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import * as Schema from "effect/Schema"
 import type * as Stream from "effect/Stream"
 import * as Codec from "./Codec.ts"
@@ -72,6 +73,44 @@ export const make = (options: {
     // Asked for when a session begins, not where a contract is declared.
     get fingerprint() {
       return `${stream ? "stream" : "call"}-${payload.fingerprint}-${success.fingerprint}-${error.fingerprint}`
+    }
+  }
+}
+
+/**
+ * The same method, whose Schemas find their services in `services`.
+ *
+ * **When to use**
+ *
+ * By a host, whose Session knows many implementations: what one Layer provides to its own Schemas is nobody else's.
+ *
+ * @stability unstable
+ * @category combinators
+ * @since 0.1.0
+ */
+export const provide = (method: Method, services: Context.Context<never>): Method => {
+  const within = (codec: Codec.Codec): Codec.Codec => {
+    const provided = (outcome: Codec.ToWire): Codec.ToWire =>
+      Exit.isExit(outcome) ? outcome : Effect.provideContext(outcome, services)
+    return {
+      schema: codec.schema,
+      get fingerprint() {
+        return codec.fingerprint
+      },
+      toWire: (value) => provided(codec.toWire(value)),
+      write: (writer, wire) => codec.write(writer, wire),
+      read: (reader) => codec.read(reader),
+      fromWire: (wire) => provided(codec.fromWire(wire))
+    }
+  }
+  return {
+    id: method.id,
+    payload: within(method.payload),
+    success: within(method.success),
+    error: within(method.error),
+    stream: method.stream,
+    get fingerprint() {
+      return method.fingerprint
     }
   }
 }

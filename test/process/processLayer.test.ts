@@ -9,6 +9,7 @@ import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
 import * as Stream from "effect/Stream"
 import { existsSync, writeFileSync } from "node:fs"
+import { keep, Keeper, Vault } from "../fixtures/process/sealed.ts"
 import { double, Refused, Worker } from "../fixtures/process/work.ts"
 import { folder, rounds } from "../support/spawned.ts"
 
@@ -88,6 +89,26 @@ describe("ProcessLayer.make", () => {
         assert.strictEqual(new Set(pids).size, 1)
       })
   )
+
+  it.live("the Schemas of each side find their services where that side provides them", () =>
+    Effect.gen(function*() {
+      const keeper = yield* Keeper
+      const kept = (text: string) => `parent-opened(child-sealed(child-opened(parent-sealed(${text}))))`
+      assert.strictEqual(yield* keeper.keep({ secret: "gold" }), kept("gold"))
+      assert.strictEqual(yield* Effect.flip(keeper.keep({ secret: "nothing" })), kept("nothing"))
+      assert.deepStrictEqual(yield* Stream.runCollect(keeper.each({ secret: "tin" })), [kept("tin"), kept("tin")])
+      assert.strictEqual(yield* keep.call({ secret: "oil" }), kept("oil"))
+    }).pipe(
+      Effect.provide(ProcessLayer.make({
+        module: new URL("../fixtures/process/sealed.live.ts", import.meta.url),
+        services: [Keeper, keep]
+      })),
+      Effect.provide(ProcessLayer.spawn),
+      Effect.provideService(Vault, {
+        seal: (text) => `parent-sealed(${text})`,
+        open: (text) => `parent-opened(${text})`
+      })
+    ))
 
   for (const size of [0, -1, 1.5, Number.NaN]) {
     it.live(`refuses a size of ${size}`, () =>

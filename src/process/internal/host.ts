@@ -17,7 +17,7 @@ import type { Writable } from "node:stream"
 import * as Implementation from "../../remote/internal/implementation.ts"
 import type * as Remote from "../../remote/Remote.ts"
 import * as AuthKey from "../../wire/internal/authKey.ts"
-import type * as Method from "../../wire/Method.ts"
+import * as Method from "../../wire/Method.ts"
 import * as Session from "../../wire/Session.ts"
 import * as Transport from "../../wire/Transport.ts"
 import * as CurrentProcess from "./currentProcess.ts"
@@ -122,11 +122,11 @@ const missing = (
 }
 
 const served = (
-  { call, declaration }: Implementation.Implementation,
+  { call, declaration, services }: Implementation.Implementation,
   answered: (exit: Exit.Exit<unknown, unknown>) => void
 ): Array<Method.Served> =>
   Object.entries(declaration.contracts).map(([name, contract]) => ({
-    method: contract.method,
+    method: services === undefined ? contract.method : Method.provide(contract.method, services),
     handle: (payload) => {
       const answer = call(name, payload)
       const note = (exit: Exit.Exit<unknown, unknown>) => Effect.sync(() => answered(exit))
