@@ -74,6 +74,32 @@ describe("a call", () => {
   )
 
   test(
+    "owns its bytes, whatever arrives later",
+    Effect.gen(function*() {
+      const Both = Schema.Struct({ text: Schema.String, bytes: Schema.Uint8Array })
+      const both = method("test/both", { payload: Both, success: Both })
+      const text = method("test/text", { payload: Schema.String, success: Schema.String })
+      const kept: Array<Uint8Array> = []
+      const { a } = yield* connected([
+        served(both, (value: typeof Both.Type) => {
+          kept.push(value.bytes)
+          return Effect.succeed(value)
+        }),
+        served(text, (value) => Effect.succeed(value))
+      ])
+      for (let i = 0; i < 10; i++) {
+        const long = String(i).repeat(400_000)
+        assert.strictEqual(yield* a.call(text, long), long)
+        const value = { text: long, bytes: new Uint8Array(100 + i).fill(i) }
+        const answer = yield* a.call(both, value) as Effect.Effect<typeof Both.Type>
+        assert.deepStrictEqual(answer, value)
+        kept.push(answer.bytes)
+      }
+      kept.forEach((bytes, i) => assert.isTrue(bytes.every((byte) => byte === i >> 1)))
+    })
+  )
+
+  test(
     "of one fiber arrives in order",
     Effect.gen(function*() {
       const note = method("test/note", { payload: Schema.Int })

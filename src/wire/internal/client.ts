@@ -19,7 +19,7 @@ import {
   TooLarge,
   UnknownMethod
 } from "../RemoteError.ts"
-import { failWith, issueOf, orFailWith } from "./issue.ts"
+import { failWith, isSuccess, issueOf, orFailWith } from "./issue.ts"
 import type { Long, Outbound, Waiter } from "./outbound.ts"
 import type { Reader } from "./reader.ts"
 import { kind, smallCall, Violation } from "./records.ts"
@@ -42,7 +42,8 @@ export class Request implements Waiter {
   abandoned = false
   /** where it waits to be sent, unless that is for room in the output */
   queue: Set<Request> | undefined
-  deadline = Number.POSITIVE_INFINITY
+  /** of `performance.now()`, when there is a timer */
+  deadline = 0
   timer: NodeJS.Timeout | undefined
   private readonly client: Client
   readonly method: Method
@@ -103,34 +104,36 @@ export class Client {
   // ---------------------------------------------------------------------------------------------- calling
 
   call(method: Method, payload: unknown, timeout: number | undefined): Answer {
-    return this.encoded(method, payload, (wire) =>
-      Effect.callback<unknown, unknown, any>((resume) => {
-        const request = new Request(this, method, wire, resume, undefined)
-        if (timeout !== undefined) this.limit(request, timeout)
-        this.begin(request)
-        return this.cancel(request)
-      }))
-  }
-
-  /** Continues with the payload's encoded form: at once, where the Schema needs no fiber. */
-  encoded<A>(
-    method: Method,
-    payload: unknown,
-    next: (wire: unknown) => Effect.Effect<A, unknown, any>
-  ): Effect.Effect<A, unknown, any> {
-    return Effect.suspend(() => {
-      const wire = orFailWith(
-        method.payload.toWire(payload),
-        (issue) => new EncodeFailed({ method: method.id, part: "payload", issue })
-      )
-      if (!Exit.isExit(wire)) return Effect.flatMap(this.provided(wire), next)
-      return Exit.isSuccess(wire) ? next(wire.value) : Exit.failCause(wire.cause)
+    return Effect.callback<unknown, unknown, any>((resume) => {
+      const wire = method.payload.toWire(payload)
+      if (!isSuccess(wire)) {
+        return resume(this.encoded(method, wire, (wire) => this.ask(method, wire, timeout)))
+      }
+      return this.cancel(this.begin(new Request(this, method, wire.value, resume, undefined), timeout))
     })
   }
 
-  begin(request: Request): void {
+  private ask(method: Method, wire: unknown, timeout: number | undefined): Answer {
+    return Effect.callback<unknown, unknown, any>((resume) =>
+      this.cancel(this.begin(new Request(this, method, wire, resume, undefined), timeout))
+    )
+  }
+
+  /** Continues with the payload's encoded form, which may need a fiber. */
+  encoded<A>(
+    { id }: Method,
+    outcome: Codec.ToWire,
+    next: (wire: unknown) => Effect.Effect<A, unknown, any>
+  ): Effect.Effect<A, unknown, any> {
+    const wire = orFailWith(outcome, (issue) => new EncodeFailed({ method: id, part: "payload", issue }))
+    return Effect.flatMap(this.provided(wire), next)
+  }
+
+  begin(request: Request, timeout: number | undefined): Request {
     this.inFlight++
+    if (timeout !== undefined) this.limit(request, timeout)
     this.submit(request)
+    return request
   }
 
   submit(request: Request): void {
@@ -192,7 +195,7 @@ export class Client {
 
   /** The call fails after so many milliseconds, wherever it is then; the peer hears of the deadline too. */
   private limit(request: Request, timeout: number): void {
-    request.deadline = performance.now() + timeout
+    request.deadline = Math.ceil(performance.now() + timeout)
     request.timer = setTimeout(() => {
       const { answered } = request
       this.abandon(request)
@@ -296,15 +299,16 @@ export class Client {
     codec: Codec.Codec,
     payload: Reader
   ): Answer {
-    const reason = (issue: string) => new DecodeFailed({ method: id, part, issue })
     let wire
     try {
       wire = codec.read(payload)
       payload.expectEnd()
     } catch (error) {
-      return failWith(reason(issueOf(error)))
+      return failWith(new DecodeFailed({ method: id, part, issue: issueOf(error) }))
     }
-    return this.provided(orFailWith(codec.fromWire(wire), reason))
+    const outcome = codec.fromWire(wire)
+    if (isSuccess(outcome)) return outcome
+    return this.provided(orFailWith(outcome, (issue) => new DecodeFailed({ method: id, part, issue })))
   }
 
   /** A codec that needs services finds those of the session, before those of the caller. */

@@ -36,7 +36,7 @@ export const stream = (
 ): Stream.Stream<unknown, unknown, any> =>
   Stream.fromChannel(
     Channel.fromTransformBracket((_upstream, _scope, scope) =>
-      client.encoded(method, payload, (wire) => {
+      client.encoded(method, method.payload.toWire(payload), (wire) => {
         const consumer = new Consumer(client, out, window, method, wire)
         // Whether the consumer waits at that time or not, its end is the producer's end.
         return Effect.as(Scope.addFinalizer(scope, client.cancel(consumer.request)), consumer.start())
@@ -55,6 +55,7 @@ class Consumer implements Chunks {
   /** granted, and neither taken nor granted again */
   private outstanding = { elements: 0, bytes: 0 }
   private last: Answer | undefined
+  private waking = false
   private resume: ((pulled: Answer) => void) | undefined
 
   constructor(client: Client, out: Outbound, window: Window, method: Method, wire: unknown) {
@@ -65,7 +66,7 @@ class Consumer implements Chunks {
   }
 
   start(): Pull.Pull<Elements, unknown, void, any> {
-    this.client.begin(this.request)
+    this.client.begin(this.request, undefined)
     return Effect.suspend(() => this.pull()) as Pull.Pull<Elements, unknown, void, any>
   }
 
@@ -115,6 +116,14 @@ class Consumer implements Chunks {
     if (this.waiting.length === 0) this.waiting = elements
     else for (const element of elements) this.waiting.push(element)
     this.waitingBytes += bytes
+    // What else arrived with this chunk is taken with it.
+    if (this.resume === undefined || this.waking) return
+    this.waking = true
+    queueMicrotask(this.onArrived)
+  }
+
+  private readonly onArrived = (): void => {
+    this.waking = false
     this.wake()
   }
 

@@ -13,6 +13,9 @@ import { Violation } from "./records.ts"
 /** bytes asked for where the header of a fragment is expected, so that little of its piece must be copied */
 const aHeaderAndLittleMore = 4 << 10
 
+/** bytes of a joined record whose memory is kept for the next one, when nothing that was read is a view of it */
+const mostSpare = 4 << 20
+
 interface Assembly {
   readonly key: number
   readonly buffer: Buffer
@@ -35,6 +38,7 @@ export class Inbound implements Receiver {
 
   private readonly assemblies = new Map<number, Assembly>()
   private assembling = 0
+  private spare: Buffer | undefined
   /** the fragment whose piece is being read straight into its place, and what of the piece is missing */
   private current: Assembly | undefined
   private missing = 0
@@ -100,6 +104,7 @@ export class Inbound implements Receiver {
     this.end = 0
     this.current = undefined
     this.assemblies.clear()
+    this.spare = undefined
     this.reader.clear()
   }
 
@@ -183,7 +188,7 @@ export class Inbound implements Receiver {
     if (size <= longestRecord) throw new Violation(`fragments of a record of only ${size} bytes`)
     const limit = this.greeted ? this.maxRecord : longestHello
     if (size > limit - this.assembling) throw new Violation(`a record of ${size} bytes, the limit is ${limit}`)
-    const assembly = { key, buffer: Buffer.allocUnsafeSlow(size), at: 0 }
+    const assembly = { key, buffer: this.memory(size), at: 0 }
     this.assemblies.set(key, assembly)
     this.assembling += size
     return assembly
@@ -203,7 +208,15 @@ export class Inbound implements Receiver {
       buffer.length,
       true
     )
+    if (this.open && !this.reader.lent && buffer.buffer.byteLength <= mostSpare) this.spare = Buffer.from(buffer.buffer)
     this.reader.clear()
+  }
+
+  private memory(size: number): Buffer {
+    const { spare } = this
+    if (spare === undefined || spare.length < size || spare.length > size * 2) return Buffer.allocUnsafeSlow(size)
+    this.spare = undefined
+    return spare.subarray(0, size)
   }
 
   private forget(assembly: Assembly): void {

@@ -21,11 +21,17 @@ export const issueOf = (error: unknown): string => {
 export const failWith = (reason: RemoteErrorReason): Exit.Exit<never, RemoteError> =>
   Exit.fail(new RemoteError({ reason }))
 
+/** `Exit.isExit` and `Exit.isSuccess` in one look, for the outcome of a codec. */
+export const isSuccess = (outcome: Codec.ToWire): outcome is Exit.Success<unknown> =>
+  (outcome as { readonly _tag?: string })._tag === "Success"
+
 /** What a Schema made of a value, or that it did not fit: a typed failure for a mistake and for a defect alike. */
 export const orFailWith = (
   outcome: Codec.ToWire,
   reason: (issue: string) => RemoteErrorReason
 ): Exit.Exit<unknown, RemoteError> | Effect.Effect<unknown, RemoteError, any> => {
+  // The same Exit, for speed.
+  if (isSuccess(outcome)) return outcome
   if (!Exit.isExit(outcome)) {
     return Effect.catchCause(
       outcome,
@@ -33,7 +39,7 @@ export const orFailWith = (
         Cause.hasInterruptsOnly(cause) ? Effect.interrupt : failWith(reason(issueOf(Cause.squash(cause))))
     )
   }
-  if (Exit.isFailure(outcome)) return failWith(reason(issueOf(Cause.squash(outcome.cause))))
-  // The same Exit, for speed: a success has no error.
-  return outcome as Exit.Success<unknown>
+  return Exit.isFailure(outcome)
+    ? failWith(reason(issueOf(Cause.squash(outcome.cause))))
+    : Exit.succeed(outcome.value)
 }

@@ -32,6 +32,8 @@ export class Reader {
   end = 0
   /** whether bytes that were read may be views of `buffer`, which then belongs to them; otherwise they are copied */
   owned = false
+  /** whether something that was read is such a view, so that `buffer` must not be written to again */
+  lent = false
   /** elements that containers may still claim: each needs a byte, so all of them together cannot outnumber the bytes */
   private budget = 0
 
@@ -41,6 +43,7 @@ export class Reader {
     this.position = start
     this.end = end
     this.owned = owned
+    this.lent = false
     this.budget = end - start
   }
 
@@ -332,7 +335,10 @@ export class Reader {
     const end = at + length
     if (end > this.end) throw ended()
     this.position = end
-    if (this.owned) return new Uint8Array(buffer.buffer, buffer.byteOffset + at, length)
+    if (this.owned) {
+      this.lent = true
+      return new Uint8Array(buffer.buffer, buffer.byteOffset + at, length)
+    }
     const copy = new Uint8Array(length)
     copy.set(buffer.subarray(at, end))
     return copy

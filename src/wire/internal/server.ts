@@ -27,7 +27,7 @@ import {
   UnknownMethod
 } from "../RemoteError.ts"
 import { remoteDefect } from "./defect.ts"
-import { issueOf, orFailWith } from "./issue.ts"
+import { isSuccess, issueOf, orFailWith } from "./issue.ts"
 import type { Encodes, Long, Outbound, Put, Waiter } from "./outbound.ts"
 import { Producer } from "./producer.ts"
 import type { Reader } from "./reader.ts"
@@ -157,11 +157,11 @@ export class Server {
   private handle(served: Served, id: number, bytes: number, timeout: number, wire: unknown): void {
     const { method } = served
     const handled = this.handled(served, wire)
-    if (!Exit.isExit(handled) || Exit.isFailure(handled) || method.stream) {
+    if (method.stream || !Exit.isExit(handled) || Exit.isFailure(handled)) {
       return this.follow(this.admit(id, bytes, method.id, timeout), method, handled)
     }
     const encoded = method.success.toWire(handled.value)
-    if (!Exit.isExit(encoded) || Exit.isFailure(encoded)) {
+    if (!isSuccess(encoded)) {
       return this.encode(this.admit(id, bytes, method.id, timeout), method, "success", encoded)
     }
     let put: Put = "full"
@@ -180,8 +180,10 @@ export class Server {
 
   private handled(served: Served, wire: unknown): Handled {
     const { method } = served
-    const payload = orFailWith(method.payload.fromWire(wire), decodeFailed(method))
-    if (Exit.isExit(payload)) return Exit.isSuccess(payload) ? apply(served, payload.value) : payload
+    const outcome = method.payload.fromWire(wire)
+    if (isSuccess(outcome)) return apply(served, outcome.value)
+    const payload = orFailWith(outcome, decodeFailed(method))
+    if (Exit.isExit(payload)) return payload
     return method.stream
       ? Stream.unwrap(Effect.map(payload, (payload) => apply(served, payload) as Stream.Stream<unknown, unknown, any>))
       : Effect.flatMap(payload, (payload) => apply(served, payload) as Effect.Effect<unknown, unknown, any>)
