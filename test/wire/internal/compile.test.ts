@@ -5,7 +5,7 @@ import * as fc from "fast-check"
 import { Packr, Unpackr } from "msgpackr"
 import { deepStrictEqual } from "node:assert"
 import { compile, generic, type WireCodec } from "../../../src/wire/internal/compile.ts"
-import { Malformed, type Reader } from "../../../src/wire/internal/reader.ts"
+import { Malformed, Reader } from "../../../src/wire/internal/reader.ts"
 import { pair, random, readAll, readerOf, written } from "../../support/wireValues.ts"
 
 const codecOf = (schema: Schema.Top): WireCodec => compile(SchemaAST.toEncoded(schema.ast))
@@ -122,9 +122,66 @@ describe("compile", () => {
     for (const [schema, value] of fc.sample(pair, { seed: 11, numRuns: 120 })) {
       const codec = codecOf(schema)
       const bytes = written((writer) => codec.write(writer, value, 0))
+      const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length)
+      const reader = new Reader()
       const step = Math.max(1, Math.floor(bytes.length / 300))
       for (let length = 0; length < bytes.length; length += step) {
-        assert.throws(() => codec.read(readerOf(bytes.subarray(0, length)), 0), Malformed)
+        // the other bytes are still there, behind the end
+        reader.reset(bytes, view, 0, length, false)
+        assert.throws(() => codec.read(reader, 0), Malformed)
+      }
+    }
+  })
+
+  it("does not take what follows an object for one of its fields", () => {
+    const codec = codecOf(
+      Schema.Tuple([
+        Schema.Struct({ a: Schema.Number, b: Schema.optionalKey(Schema.Number) }),
+        Schema.String,
+        Schema.Number
+      ])
+    )
+    const value = [{ a: 1 }, "b", 5]
+    deepStrictEqual(
+      readAll(written((writer) => codec.write(writer, value, 0)), (reader) => codec.read(reader, 0)),
+      value
+    )
+    // one entry where two are required, and what looks like the second
+    const struct = codecOf(
+      Schema.Tuple([Schema.Struct({ a: Schema.Number, b: Schema.Number }), Schema.String, Schema.Number])
+    )
+    deepStrictEqual(
+      readAll(written((writer) => generic.write(writer, value, 0)), (reader) => struct.read(reader, 0)),
+      value
+    )
+  })
+
+  it("writes unions whose members cannot be told apart beforehand", () => {
+    const A = Schema.Struct({ _tag: Schema.Literal("A"), a: Schema.Number })
+    const unions: ReadonlyArray<readonly [schema: Schema.Top, values: ReadonlyArray<unknown>]> = [
+      [Schema.Union([A, Schema.Struct({ _tag: Schema.Literal("A"), b: Schema.String })]), [{ _tag: "A", b: "x" }, {
+        _tag: "A",
+        a: 1
+      }]],
+      [Schema.Union([A, Schema.Struct({ kind: Schema.Literal("A"), b: Schema.String })]), [{ kind: "A", b: "x" }]],
+      [Schema.Union([A, Schema.Struct({ a: Schema.String, b: Schema.Number })]), [{ a: "x", b: 1 }]],
+      [Schema.Union([A, Schema.Record(Schema.String, Schema.Boolean)]), [{ b: true }, { _tag: "A", a: 1 }]],
+      [Schema.Union([A, Schema.Record(Schema.String, Schema.String)]), [{ _tag: "A", b: "x" }, { _tag: "A", a: 1 }]],
+      [Schema.Union([A, Schema.Unknown]), [{ other: 1 }, 1, "x", [1], null, new Date(0)]],
+      [Schema.Union([A, Schema.Uint8Array, Schema.Date]), [Uint8Array.of(1), new Date(1), { _tag: "A", a: 1 }]],
+      [Schema.Union([A, Schema.Uint8Array]), [Uint8Array.of(1), { _tag: "A", a: 1 }]],
+      [Schema.Union([Schema.Array(Schema.Number), Schema.Array(Schema.String)]), [["x"], [1]]],
+      [Schema.Union([Schema.Array(Schema.Number), A, Schema.String]), [[1], { _tag: "A", a: 1 }, "x"]],
+      [Schema.Union([Schema.NullOr(A), Schema.UndefinedOr(Schema.Array(Schema.String))]), [null, undefined, ["x"]]],
+      [Schema.Union([Schema.Struct({}), A]), [{ other: 1 }, 5, "x"]]
+    ]
+    for (const [schema, values] of unions) {
+      const codec = codecOf(schema)
+      for (const value of values) {
+        assert.isTrue(Schema.is(schema)(value))
+        const bytes = written((writer) => codec.write(writer, value, 0))
+        deepStrictEqual(readAll(bytes), value)
+        deepStrictEqual(readAll(bytes, (reader) => codec.read(reader, 0)), value)
       }
     }
   })
