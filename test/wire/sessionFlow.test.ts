@@ -275,6 +275,23 @@ describe("a record of many megabytes", () => {
   )
 
   test(
+    "that waits for room is never taken for another call",
+    Effect.gen(function*() {
+      const { a } = yield* connected([served(blob, (bytes) => Effect.succeed(bytes))])
+      const sizes = times(3000).map((i) => i % 100 === 0 ? MiB : i % 7 === 0 ? 20 * KiB : 100)
+      yield* Effect.forEach(sizes, (size, i) => {
+        const bytes = Buffer.alloc(size)
+        bytes.writeUInt32LE(i)
+        return Effect.map(a.call(blob, bytes), (answer) => {
+          const found = Buffer.from(answer as Uint8Array)
+          assert.strictEqual(found.length, size)
+          assert.strictEqual(found.readUInt32LE(), i)
+        })
+      }, { concurrency: "unbounded", discard: true })
+    })
+  )
+
+  test(
     "waits for others where both are more than the peer may hold",
     Effect.gen(function*() {
       const { a } = yield* connected([sized], { b: { maxRecord: MiB } })

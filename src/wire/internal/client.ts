@@ -149,33 +149,48 @@ export class Client {
   }
 
   private put(request: Request, index: number, most: number): void {
-    const { free, out, slots } = this
+    const { out } = this
     const { id: method, payload } = request.method
-    const id = free.length > 0 ? free[free.length - 1]! : slots.length
     const timeout = request.timer === undefined ? -1 : Math.max(1, Math.ceil(request.deadline - performance.now()))
+    // Writing may wake others, who then look for an id of their own.
+    this.acquire(request)
     let put
     try {
-      put = out.put(kind.call, index, id, timeout, payload, request.wire, most)
+      put = out.put(kind.call, index, request.id, timeout, payload, request.wire, most)
     } catch (error) {
+      this.release(request)
       const reason = new EncodeFailed({ method, part: "payload", issue: issueOf(error) })
       return this.finish(request, failWith(reason))
     }
-    if (put === "over") return park(request, this.waitingForBytes)
-    if (put === "full") return out.waitForLong(request)
-    if (typeof put === "number") {
+    if (typeof put === "object") {
+      request.long = put
+      put.sent = () => {
+        request.long = undefined
+      }
+    } else if (put !== "sent") {
+      this.release(request)
+      if (put === "over") return park(request, this.waitingForBytes)
+      if (put === "full") return out.waitForLong(request)
       const reason = new TooLarge({ method, part: "payload", size: put, limit: out.maxRecord })
       return this.finish(request, failWith(reason))
     }
-    if (free.length > 0) free.pop()
-    slots[id] = request
-    request.id = id
-    this.sent++
     if (out.payloadSize > smallCall) this.sentBytes += request.bytes = out.payloadSize
-    if (put === "sent") return
-    request.long = put
-    put.sent = () => {
-      request.long = undefined
-    }
+  }
+
+  private acquire(request: Request): void {
+    const { free, slots } = this
+    request.id = free.length > 0 ? free.pop()! : slots.length
+    slots[request.id] = request
+    this.sent++
+  }
+
+  private release(request: Request): void {
+    this.slots[request.id] = undefined
+    this.free.push(request.id)
+    this.sent--
+    this.sentBytes -= request.bytes
+    request.id = -1
+    request.bytes = 0
   }
 
   private indexOf(method: Method): number | RemoteErrorReason {
@@ -322,13 +337,6 @@ export class Client {
     if (this.waitingForCalls.size > 0 || this.waitingForBytes.size > 0) this.wake()
   }
 
-  private release(request: Request): void {
-    this.slots[request.id] = undefined
-    this.free.push(request.id)
-    this.sent--
-    this.sentBytes -= request.bytes
-  }
-
   private finish(request: Request, answer: Answer): void {
     if (request.done) return
     request.done = true
@@ -370,6 +378,16 @@ export class Client {
         this.finish(request, Effect.void)
       }
     }
+  }
+
+  /** This end is closing: the peer need not go on with what was asked of it. */
+  close(reason: RemoteErrorReason): void {
+    for (const request of this.slots) {
+      if (request === undefined || request.abandoned) continue
+      if (request.long === undefined) this.out.bare(kind.interrupt, 0, request.id)
+      else this.out.cut(request.long)
+    }
+    this.ended(reason)
   }
 
   ended(reason: RemoteErrorReason): void {

@@ -105,6 +105,7 @@ class Consumer implements Chunks {
 
   chunk(payload: Reader): void {
     const { outstanding, window } = this
+    if (this.last !== undefined) return
     const bytes = payload.remaining
     if (outstanding.bytes >= window.bytes) throw new Violation("a stream that exceeds its credit of bytes")
     const elements = this.read(payload)

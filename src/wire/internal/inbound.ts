@@ -1,7 +1,7 @@
 /**
  * Records in: what the carrier delivers, cut into records and given to the sink.
  *
- * One buffer of 256 KiB is read into again and again; no record on the wire is longer. Records that travel in fragments
+ * One buffer is read into again and again; no record on the wire is longer than 256 KiB. Records that travel in fragments
  * are joined in memory of their own, into which the carrier reads directly. Their length is checked before that memory
  * is allocated, and all that are under way together never have more than the longest record.
  */
@@ -9,6 +9,9 @@ import type { Receiver } from "../Transport.ts"
 import { Reader } from "./reader.ts"
 import { checkHeader, deliver, headerSize, kind, longestHello, longestRecord, ofAnswer, type Sink } from "./records.ts"
 import { Violation } from "./records.ts"
+
+/** bytes read at a time; it grows when a record is longer */
+const mainSize = 64 << 10
 
 /** bytes asked for where the header of a fragment is expected, so that little of its piece must be copied */
 const aHeaderAndLittleMore = 4 << 10
@@ -30,8 +33,8 @@ export class Inbound implements Receiver {
   /** cleared when the session ends; what arrives later is ignored */
   open = true
 
-  private readonly main = Buffer.allocUnsafeSlow(longestRecord)
-  private readonly mainView = new DataView(this.main.buffer)
+  private main = Buffer.allocUnsafeSlow(mainSize)
+  private mainView = new DataView(this.main.buffer)
   /** bytes of an incomplete record at the start of `main` */
   private end = 0
   private readonly reader = new Reader()
@@ -111,12 +114,16 @@ export class Inbound implements Receiver {
   private parse(): void {
     const { main, mainView } = this
     let at = 0
+    let next = 0
     while (this.open && this.end - at >= headerSize) {
       const size = mainView.getUint32(at, true) + 4
       if (size < headerSize || size > this.longest()) throw new Violation(`a record of ${size} bytes`)
       if (!this.greeted) this.expectHello(main[at + 4]!)
       if (this.end - at < size) {
-        if (main[at + 4] !== kind.fragment || !this.stream(at, size)) break
+        if (main[at + 4] !== kind.fragment || !this.stream(at, size)) {
+          next = size
+          break
+        }
         at = this.end
       } else {
         deliver(this.sink, this.reader, main, mainView, at, at + size, false)
@@ -124,8 +131,14 @@ export class Inbound implements Receiver {
       }
     }
     if (!this.open) return
-    if (at > 0 && at < this.end) main.copyWithin(0, at, this.end)
+    if (next > main.length) this.grow()
+    if (at < this.end && (at > 0 || main !== this.main)) main.copy(this.main, 0, at, this.end)
     this.end -= at
+  }
+
+  private grow(): void {
+    this.main = Buffer.allocUnsafeSlow(longestRecord)
+    this.mainView = new DataView(this.main.buffer)
   }
 
   private longest(): number {

@@ -164,7 +164,7 @@ export class Live {
     const orderly = this.state === "open"
     if (orderly) {
       this.state = "closing"
-      this.client.ended(closed)
+      this.client.close(closed)
     }
     return this.server.interruptAll.pipe(
       Effect.andThen(orderly ? this.farewell : Effect.void),
