@@ -6,6 +6,9 @@
 import { LeakCheck } from "effect-multiprocessing/testing"
 import { afterAll, afterEach, beforeAll, beforeEach } from "vitest"
 
+/** Milliseconds; the test of this file wants to see it fail soon. */
+const options = { timeout: Number(process.env.LEAK_TIMEOUT ?? 10_000) }
+
 let beforeFile: LeakCheck.Snapshot
 let beforeTest: LeakCheck.Snapshot
 
@@ -15,5 +18,5 @@ beforeAll(() => {
 beforeEach(() => {
   beforeTest = LeakCheck.snapshot()
 })
-afterEach(() => LeakCheck.checkPromise(beforeTest))
-afterAll(() => LeakCheck.checkPromise(beforeFile))
+afterEach(() => LeakCheck.checkPromise(beforeTest, options))
+afterAll(() => LeakCheck.checkPromise(beforeFile, options))

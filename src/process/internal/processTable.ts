@@ -171,16 +171,20 @@ export const groupMembers = (group: number): ReadonlyArray<ProcessInfo> =>
 export const isGroupEmpty = (group: number): boolean =>
   !takesSignals(-group) || (isVisible && groupMembers(group).length === 0)
 
-/** All living descendants of a process, parents before their children. */
-export const descendants = (pid: number): ReadonlyArray<ProcessInfo> => {
-  const everyone = all().filter((info) => !isDead(info))
+/** The living descendants of a process among `everyone`, parents before their children. */
+export const descendants = (
+  pid: number,
+  everyone: ReadonlyArray<ProcessInfo> = all()
+): ReadonlyArray<ProcessInfo> => {
+  const rest = new Set(everyone.filter((info) => !isDead(info)))
   const found: Array<ProcessInfo> = []
   const search = (parent: number): void => {
-    for (const info of everyone) {
-      if (info.parent === parent && info.pid !== parent) {
-        found.push(info)
-        search(info.pid)
-      }
+    for (const info of rest) {
+      if (info.parent !== parent) continue
+      // each is found once, also where a pid was given away while we read
+      rest.delete(info)
+      found.push(info)
+      search(info.pid)
     }
   }
   search(pid)

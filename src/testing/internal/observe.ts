@@ -9,11 +9,14 @@ import * as ProcessTable from "../../process/internal/processTable.ts"
 import { reaperName } from "../../process/internal/reaperScript.ts"
 import { markName } from "../../process/internal/records.ts"
 import * as RunDirectory from "../../process/internal/runDirectory.ts"
+import * as Timers from "./timers.ts"
 
 /** Something that could leak. */
 export interface Thing {
   readonly kind: Kind
   readonly key: string
+  /** What has no name is counted: one of a group that took the place of another is no leak. */
+  readonly group?: string
   readonly description: string
 }
 
@@ -104,7 +107,9 @@ const runDirectories = (self: Owner.Owner): ReadonlyArray<Thing> =>
 /** Segments are named `emp-<pid of their maker>-...`; those of processes that live elsewhere are not ours to report. */
 const sharedMemory = (family: ReadonlySet<number>): ReadonlyArray<Thing> =>
   entries("/dev/shm").flatMap((name): ReadonlyArray<Thing> => {
-    const maker = Number(/^emp-(\d+)-/.exec(name)?.[1])
+    const match = /^emp-(\d+)-/.exec(name)
+    if (match === null) return []
+    const maker = Number(match[1])
     const path = `/dev/shm/${name}`
     const reportable = family.has(maker) || !ProcessTable.isAlive(maker)
     return attempt(() => Fs.lstatSync(path)).some(({ uid }) => uid === Owner.uid()) && reportable
@@ -114,24 +119,44 @@ const sharedMemory = (family: ReadonlySet<number>): ReadonlyArray<Thing> =>
 
 /** What descriptors point to: by that they are known again, since their numbers are used again. */
 const descriptors = (): ReadonlyArray<Thing> => {
-  const directory = process.platform === "linux" ? "/proc/self/fd" : "/dev/fd"
-  return entries(directory).flatMap((fd): ReadonlyArray<Thing> =>
-    process.platform === "linux"
-      ? attempt(() => Fs.readlinkSync(`${directory}/${fd}`)).map((target) => ({
+  if (process.platform !== "linux") {
+    return entries("/dev/fd").map((fd): Thing => ({ kind: "descriptor", key: fd, description: fd }))
+  }
+  return entries("/proc/self/fd").flatMap((fd) =>
+    attempt((): Thing => {
+      const target = Fs.readlinkSync(`/proc/self/fd/${fd}`)
+      const nameless = /^(?:socket|pipe):/.exec(target)?.[0]
+      return {
         kind: "descriptor",
         key: target,
+        ...(nameless === undefined ? {} : { group: nameless }),
         description: `${fd} -> ${target}`
-      }))
-      : [{ kind: "descriptor", key: fd, description: fd }]
+      }
+    })
   )
 }
 
+const timerName = "Timeout"
+
+/** What keeps the event loop going; an immediate does for one turn only. */
+const handles = (): ReadonlyArray<Thing> => [
+  ...process.getActiveResourcesInfo()
+    .filter((name) => name !== timerName && name !== "Immediate")
+    .map((name): Thing => ({ kind: "handle", key: name, description: name })),
+  ...Timers.active().map(({ id, place }): Thing => ({
+    kind: "handle",
+    key: `${timerName} ${id}`,
+    description: `${timerName} made at ${place}`
+  }))
+]
+
 /** Looks at everything; with what was there before, at new processes only. */
 export const observe = (before?: Observation): Observation => {
+  Timers.follow()
   const self = Owner.self()
   const ours = `:${self.pid}:${self.start}`
   const everyone = ProcessTable.all()
-  const family = new Set([self.pid, ...ProcessTable.descendants(self.pid).map(({ pid }) => pid)])
+  const family = new Set([self.pid, ...ProcessTable.descendants(self.pid, everyone).map(({ pid }) => pid)])
   const things = everyone.flatMap((info) =>
     info.parent === self.pid
       ? [ownChild(info)]
@@ -146,30 +171,46 @@ export const observe = (before?: Observation): Observation => {
       ...runDirectories(self),
       ...sharedMemory(family),
       ...descriptors(),
-      ...process.getActiveResourcesInfo().map((name): Thing => ({ kind: "handle", key: name, description: name }))
+      ...handles()
     ]
   }
 }
 
-const nullDevice = "/dev/null"
+/** libuv opens it with a process's first stream and keeps it, to have a descriptor to spare. */
+const reserve = "descriptor /dev/null"
 
-/** libuv keeps one in reserve from a process's first stream on. */
 const mayOpenReserve = (before: Observation): boolean =>
   !before.things.some(({ description, kind }) => kind === "descriptor" && /^\d{2,} -> \/dev\/null$/.test(description))
 
+const count = (things: ReadonlyArray<Thing>, nameOf: (thing: Thing) => string | undefined): Map<string, number> => {
+  const counts = new Map<string, number>()
+  for (const thing of things) {
+    const name = nameOf(thing)
+    if (name !== undefined) counts.set(name, (counts.get(name) ?? 0) + 1)
+  }
+  return counts
+}
+
+const identity = (thing: Thing): string => `${thing.kind} ${thing.key}`
+
 /** What is there now and was not there before, as often as it is there more often. */
 export const difference = (before: Observation, now: Observation): ReadonlyArray<Thing> => {
-  const known = new Map<string, number>()
-  const nameOf = (thing: Thing) => `${thing.kind} ${thing.key}`
-  for (const thing of before.things) known.set(nameOf(thing), (known.get(nameOf(thing)) ?? 0) + 1)
-  if (mayOpenReserve(before)) {
-    const reserve = `descriptor ${nullDevice}`
-    known.set(reserve, (known.get(reserve) ?? 0) + 1)
-  }
+  const known = count(before.things, identity)
+  if (mayOpenReserve(before)) known.set(reserve, (known.get(reserve) ?? 0) + 1)
   const added = now.things.filter((thing) => {
-    const left = known.get(nameOf(thing)) ?? 0
-    known.set(nameOf(thing), left - 1)
+    const left = known.get(identity(thing)) ?? 0
+    known.set(identity(thing), left - 1)
     return left <= 0
   })
-  return added.toSorted((a, b) => kinds.indexOf(a.kind) - kinds.indexOf(b.kind))
+  const surplus = count(now.things, ({ group }) => group)
+  for (const [group, many] of count(before.things, ({ group }) => group)) {
+    surplus.set(group, (surplus.get(group) ?? 0) - many)
+  }
+  const leaks = added.filter(({ group }) => {
+    if (group === undefined) return true
+    const left = surplus.get(group) ?? 0
+    surplus.set(group, left - 1)
+    return left > 0
+  })
+  return leaks.toSorted((a, b) => kinds.indexOf(a.kind) - kinds.indexOf(b.kind))
 }
