@@ -27,9 +27,13 @@ const platformOf = (/** @type {string} */ name) => {
 
 for (const [path, wanting] of Object.entries(lock.packages)) {
   for (const [name, version] of Object.entries(wanting.optionalDependencies ?? {})) {
-    if (path === "" || `node_modules/${name}` in lock.packages || `${path}/node_modules/${name}` in lock.packages) continue
+    if (path === "" || `node_modules/${name}` in lock.packages || `${path}/node_modules/${name}` in lock.packages) {
+      continue
+    }
     const platform = platformOf(name)
-    if (platform.os.length !== 1 || platform.cpu.length !== 1) throw new Error(`${name} does not say for which platform it is`)
+    if (platform.os.length !== 1 || platform.cpu.length !== 1) {
+      throw new Error(`${name} does not say for which platform it is`)
+    }
     lock.packages[`node_modules/${name}`] = {
       version,
       ...platform,
@@ -39,6 +43,6 @@ for (const [path, wanting] of Object.entries(lock.packages)) {
   }
 }
 
-const sorted = Object.keys(lock.packages).sort((a, b) => a.localeCompare(b, "en"))
+const sorted = Object.keys(lock.packages).toSorted((a, b) => a.localeCompare(b, "en"))
 lock.packages = Object.fromEntries(sorted.map((path) => [path, lock.packages[path]]))
 writeFileSync(file, `${JSON.stringify(lock, null, 2)}\n`)
