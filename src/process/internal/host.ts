@@ -33,6 +33,8 @@ export const open = (preparation: Preparation, connection: {
 }) => {
   const { socket } = connection
   const parentGone = Deferred.makeUnsafe<void>()
+  // A parent that leaves without having read all resets the connection; what counts is that it closes then.
+  socket.on("error", () => {})
   socket.once("close", () => Deferred.doneUnsafe(parentGone, Exit.void))
   CurrentProcess.set({
     ...preparation.process,
