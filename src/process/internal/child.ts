@@ -74,7 +74,7 @@ export const start = (owner: Owner, work: Work, options: Resolved): Effect.Effec
     Effect.gen(function*() {
       const identity = CurrentProcess.nextIdentity()
       const name = options.name ?? `${work.wants[0]!.id}-${identity.join(":")}`
-      const socket = yield* restore(HandedSocket.make(owner.directory.socketPath()))
+      const socket = yield* HandedSocket.make(owner.directory.socketPath())
       const launched = yield* Launch.launch(name, options, boot, socket.theirs, {
         env: { [owner.directory.mark.name]: owner.directory.mark.value },
         label: [name],

@@ -12,7 +12,7 @@ export interface HandedSocket {
 
 /**
  * Connects this process to itself at a path that exists for an instant. Unlike the pipes that `spawn` makes, both ends
- * have buffers of full size, and ours can read straight into place.
+ * have buffers of full size, and ours can read straight into place. It takes an instant, so it is not interrupted.
  */
 export const make = (path: string): Effect.Effect<HandedSocket, ProcessError> =>
   Effect.callback((resume) => {
@@ -39,8 +39,4 @@ export const make = (path: string): Effect.Effect<HandedSocket, ProcessError> =>
       ours = Net.connect({ path, onread: inlet.onread })
       ours.once("error", fail)
     })
-    return Effect.sync(() => {
-      server.close()
-      ours?.destroy()
-    })
-  })
+  }).pipe(Effect.uninterruptible)
