@@ -15,7 +15,7 @@ export interface HandedSocket {
  * have buffers of full size, and ours can read straight into place. It takes an instant, so it is not interrupted.
  */
 export const make = (path: string): Effect.Effect<HandedSocket, ProcessError> =>
-  Effect.callback((resume) => {
+  Effect.callback<HandedSocket, ProcessError>((resume) => {
     const inlet = Inlet.make()
     const server = Net.createServer({ pauseOnConnect: true })
     let ours: Net.Socket | undefined
