@@ -3,6 +3,8 @@ import { freeze, isAliveUnsafe, kill, waitUntil } from "effect-multiprocessing/t
 import * as Effect from "effect/Effect"
 import * as Logger from "effect/Logger"
 import * as Result from "effect/Result"
+import type * as ChildProcess from "node:child_process"
+import * as DiagnosticsChannel from "node:diagnostics_channel"
 import * as Fs from "node:fs"
 import * as Path from "node:path"
 import * as ProcessTable from "../../src/process/internal/processTable.ts"
@@ -210,6 +212,22 @@ describe("in this process", () => {
   it("this platform has a shell", () => {
     assert.strictEqual(Reaper.guard(), "reaper")
   })
+
+  it.live("the shell is in a session of its own, and ends by itself when the Scope closes", () =>
+    Effect.gen(function*() {
+      const ends: Array<unknown> = []
+      const subscriber = (message: unknown) => {
+        const { process } = message as { readonly process: ChildProcess.ChildProcess }
+        process.once("exit", (code, signal) => ends.push([process.pid, code, signal]))
+      }
+      DiagnosticsChannel.subscribe("child_process", subscriber)
+      const pid = yield* Effect.scoped(Effect.map(mine, ({ reaper }) => {
+        assert.deepInclude(ProcessTable.read(reaper.pid!)!, { group: reaper.pid, session: reaper.pid })
+        return reaper.pid
+      }))
+      DiagnosticsChannel.unsubscribe("child_process", subscriber)
+      assert.deepStrictEqual(ends, [[pid, 0, null]])
+    }))
 
   it.live("the pipe to the shell is in no child", () =>
     Effect.gen(function*() {

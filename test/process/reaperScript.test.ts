@@ -7,7 +7,7 @@ import type * as Net from "node:net"
 import * as Path from "node:path"
 import * as ProcessTable from "../../src/process/internal/processTable.ts"
 import * as ReaperScript from "../../src/process/internal/reaperScript.ts"
-import { allDead, child, families, removed } from "../support/owned.ts"
+import { allDead, type Child, child, families, removed } from "../support/owned.ts"
 import { folder } from "../support/spawned.ts"
 
 const which = (name: string): ReadonlyArray<string> =>
@@ -30,8 +30,10 @@ const shell = (name: string, ...args: ReadonlyArray<string>): ReadonlyArray<Shel
 /** Those of the shells that people have as their /bin/sh which this machine has. */
 const shells = [...shell("sh"), ...shell("dash"), ...shell("bash", "--posix"), ...shell("busybox", "sh")]
 
+type Owner = Pick<Child, "pid" | "start">
+
 /** A run directory made by hand, whose owner is a process that the test may kill. */
-const guarded = Effect.fnUntraced(function*(shell: Shell) {
+const guarded = Effect.fnUntraced(function*(shell: Shell, someOwner?: Owner) {
   const tmp = yield* folder
   const dir = `${tmp}/emp-0/a1b2c3d4`
   Fs.mkdirSync(`${dir}/c`, { recursive: true })
@@ -39,7 +41,7 @@ const guarded = Effect.fnUntraced(function*(shell: Shell) {
   const bin = `${tmp}/bin`
   Fs.mkdirSync(bin)
   if (shell.applets) { for (const tool of tools) Fs.symlinkSync(shell.command, `${bin}/${tool}`) }
-  const owner = yield* child("sleep", ["1000"])
+  const owner = someOwner ?? (yield* child("sleep", ["1000"]))
   const mark = `${dir}:${owner.pid}:${owner.start}`
   const told = [dir, `${owner.pid}`, owner.start, `EFFECT_MULTIPROCESSING_RUN=${mark}`]
   const { pid, pipe } = yield* Effect.acquireRelease(
@@ -75,7 +77,7 @@ const guarded = Effect.fnUntraced(function*(shell: Shell) {
     closePipe: () => void pipe.end(),
     ownerDies: Effect.gen(function*() {
       yield* kill(owner.pid)
-      yield* owner.end
+      yield* allDead([owner.pid])
       pipe.end()
       yield* allDead([pid])
     })
@@ -216,6 +218,20 @@ for (const shell of shells) {
         yield* kill(owner.pid)
         yield* allDead([spared])
         yield* removed(dir)
+      }))
+
+    it.live("takes an owner that has ended for dead, though nobody has reaped it", () =>
+      Effect.gen(function*() {
+        const parent = yield* child("sh", ["-c", "sleep 1000 & exec sleep 1000"])
+        const find = () => ProcessTable.all().find((info) => info.parent === parent.pid)
+        yield* waitUntil(() => find() !== undefined && ProcessTable.commandLine(parent.pid)[0] === "sleep", {
+          what: "a parent that does not reap"
+        })
+        const owner = find()!
+        const { dir, ownerDies } = yield* guarded(shell, owner)
+        yield* ownerDies
+        assert.strictEqual(ProcessTable.read(owner.pid)?.state, "Z")
+        assert.isFalse(Fs.existsSync(dir))
       }))
 
     it.live("kills nobody for an owner's pid that has been given to another process", () =>

@@ -11,7 +11,7 @@ const run = (env: Record<string, string>) =>
     const args = ["node_modules/vitest/vitest.mjs", "run", "--config", "test/fixtures/leaky/vitest.config.ts"]
     const child = ChildProcess.spawn(process.execPath, [...args, "--reporter=verbose"], {
       cwd: root,
-      env: { PATH: process.env.PATH, NO_COLOR: "1", LEAK_TIMEOUT: "500", ...env },
+      env: { PATH: process.env.PATH, NO_COLOR: "1", ...env },
       stdio: ["ignore", "pipe", "pipe"]
     })
     let output = ""
@@ -31,7 +31,7 @@ describe("the set-up of all tests", () => {
 
   it.live("fails a test that leaves something behind, and that test only", () =>
     Effect.gen(function*() {
-      const { code, output } = yield* run({ LEAK_TEST: "1" })
+      const { code, output } = yield* run({ LEAK_TEST: "1", LEAK_TIMEOUT: "500" })
       assert.strictEqual(code, 1)
       assert.match(output, /1 failed \| 1 passed/)
       assert.include(output, "handle: Timeout")
@@ -39,7 +39,7 @@ describe("the set-up of all tests", () => {
 
   it.live("fails a file that leaves something behind", () =>
     Effect.gen(function*() {
-      const { code, output } = yield* run({ LEAK_FILE: "1" })
+      const { code, output } = yield* run({ LEAK_FILE: "1", LEAK_TIMEOUT: "500" })
       assert.strictEqual(code, 1)
       assert.include(output, "handle: Timeout")
     }))
