@@ -526,15 +526,19 @@ describe("a timeout", () => {
   test(
     "holds on the serving side alone",
     Effect.gen(function*() {
+      const running = yield* Deferred.make<void>()
       const ended = yield* Deferred.make<Exit.Exit<unknown, unknown>>()
-      const { a, left } = yield* connected([
-        served(hang, () => Effect.onExit(Effect.never, (exit) => Deferred.succeed(ended, exit)))
+      const { a, right } = yield* connected([
+        served(hang, () =>
+          Deferred.succeed(running, undefined).pipe(
+            Effect.andThen(Effect.never),
+            Effect.onExit((exit) => Deferred.succeed(ended, exit))
+          ))
       ])
-      yield* a.ready
       const call = yield* Effect.forkChild(reasonOf(a.call(hang, 1, { timeout: 30 })))
-      yield* Effect.yieldNow
-      // The caller's end hears nothing and says nothing any more.
-      left.pause()
+      yield* Deferred.await(running)
+      // From now on it hears nothing: not that the caller has given up either.
+      right.pause()
       assert.isTrue(Exit.hasInterrupts(yield* Deferred.await(ended)))
       assert.strictEqual((yield* Fiber.join(call))._tag, "CallTimeout")
     })

@@ -110,6 +110,15 @@ describe("when the transport ends", () => {
   )
 
   test(
+    "the reason is not waited for without end",
+    Effect.gen(function*() {
+      const { a, right } = yield* connected([], { a: { disconnected: Effect.never } })
+      right.destroy()
+      assert.strictEqual((yield* a.closed)._tag, "Disconnected")
+    })
+  )
+
+  test(
     "interruptions that wait for the peer end",
     Effect.gen(function*() {
       const never = served(hang, () => Effect.uninterruptible(Effect.sleep(50)))
@@ -204,6 +213,32 @@ describe("when its Scope closes", () => {
   )
 
   test(
+    "the peer's handlers are interrupted before its own have ended",
+    Effect.gen(function*() {
+      const [left, right] = Memory.pair()
+      const theirs = yield* Deferred.make<void>()
+      const state = { ours: false, theirs: false }
+      const waits = served(hang, () => {
+        state.ours = true
+        return Effect.ensuring(Effect.never, Deferred.await(theirs))
+      })
+      const tells = served(hang, () => {
+        state.theirs = true
+        return Effect.onInterrupt(Effect.never, () => Deferred.succeed(theirs, undefined))
+      })
+      const scope = yield* Scope.make()
+      const a = yield* Scope.provide(over(left, { serve: [waits] }), scope)
+      const b = yield* over(right, { serve: [tells] })
+      const calls = yield* Effect.forkChild(Effect.all([reasonOf(a.call(hang, 1)), reasonOf(b.call(hang, 1))], {
+        concurrency: "unbounded"
+      }))
+      yield* until(() => state.ours && state.theirs)
+      yield* Scope.close(scope, Exit.void)
+      assert.deepStrictEqual((yield* Fiber.join(calls)).map(({ _tag }) => _tag), ["SessionClosed", "RemoteInterrupted"])
+    })
+  )
+
+  test(
     "what has been answered still arrives",
     Effect.gen(function*() {
       const [left, right] = Memory.pair({ capacity: 1000 })
@@ -268,19 +303,14 @@ describe("when its Scope closes", () => {
 })
 
 describe("a peer that breaks the protocol", () => {
-  const hello = (version = 1): Uint8Array =>
+  const hello = (
+    version = 1,
+    methods: ReadonlyArray<readonly [string, string]> = [["test/hang", hang.fingerprint]]
+  ): Uint8Array =>
     Messages.write({
       _tag: "Hello",
       version,
-      body: {
-        epoch: "e",
-        maxRecord: 1 << 20,
-        calls: 2,
-        callBytes: 1,
-        elements: 10,
-        bytes: 1000,
-        methods: [["test/hang", hang.fingerprint]]
-      }
+      body: { epoch: "e", maxRecord: 1 << 20, calls: 2, callBytes: 1, elements: 10, bytes: 1000, methods }
     })
 
   /** A session whose peer is the test: it says Hello, and gets what the session writes. */
@@ -378,19 +408,7 @@ describe("a peer that breaks the protocol", () => {
       Effect.gen(function*() {
         const any = method("test/any", { success: Schema.Any, stream: true })
         const { inject, session } = yield* attacked({ window: { elements: 10, bytes: 1000 } })
-        inject(Messages.write({
-          _tag: "Hello",
-          version: 1,
-          body: {
-            epoch: "e",
-            maxRecord: 1 << 20,
-            calls: 2,
-            callBytes: 1,
-            elements: 10,
-            bytes: 1000,
-            methods: [["test/any", any.fingerprint]]
-          }
-        }))
+        inject(hello(1, [["test/any", any.fingerprint]]))
         yield* session.ready
         yield* Effect.forkChild(Effect.exit(Stream.runForEach(session.stream(any, undefined), () => Effect.never)))
         yield* until(() => session.inFlight() === 1)
@@ -410,6 +428,46 @@ describe("a peer that breaks the protocol", () => {
       yield* until(() => written().toString("latin1").includes("#65535"))
       assert.isTrue(session.isOpen())
       assert.include(written().toString("latin1"), "UnknownMethod")
+    })
+  )
+
+  test(
+    "by going on after its goodbye is not listened to",
+    Effect.gen(function*() {
+      let ran = 0
+      const { inject, session } = yield* attacked({ serve: [served(echo, (n) => Effect.sync(() => (ran++, n)))] })
+      inject(Buffer.concat([hello(), call(0, 0), Messages.write({ _tag: "Goodbye", detail: "enough" }), call(1, 0)]))
+      assert.deepInclude(yield* session.closed, { _tag: "Disconnected", detail: "the peer says: enough" })
+      assert.strictEqual(ran, 1)
+    })
+  )
+
+  test(
+    "by a chunk that cannot be read fails that stream there, whatever follows",
+    Effect.gen(function*() {
+      const any = method("test/any", { success: Schema.Int, stream: true })
+      const { inject, session } = yield* attacked()
+      const chunk = (...bytes: ReadonlyArray<number>) =>
+        Messages.write({ _tag: "Chunk", id: 0, payload: Uint8Array.from(bytes) })
+      inject(hello(1, [["test/any", any.fingerprint]]))
+      const first = yield* Deferred.make<void>()
+      const go = yield* Deferred.make<void>()
+      const seen: Array<unknown> = []
+      const fiber = yield* Effect.forkChild(reasonOf(Stream.runForEach(session.stream(any, undefined), (n) => {
+        seen.push(n)
+        return Effect.andThen(Deferred.succeed(first, undefined), Deferred.await(go))
+      })))
+      yield* until(() => session.inFlight() === 1)
+      yield* Effect.yieldNow
+      inject(chunk(0x91, 1))
+      yield* Deferred.await(first)
+      inject(Buffer.concat([chunk(0x92, 1), chunk(0x91, 3), Messages.write({ _tag: "Ping", id: 0 })]))
+      yield* Effect.sleep(5)
+      yield* Deferred.succeed(go, undefined)
+      inject(Messages.write({ _tag: "End", id: 0 }))
+      assert.deepInclude(yield* Fiber.join(fiber), { _tag: "DecodeFailed", part: "success" })
+      assert.deepStrictEqual(seen, [1])
+      assert.isTrue(session.isOpen())
     })
   )
 
@@ -474,7 +532,7 @@ describe("a flush", () => {
       const { a, left, right } = yield* connected([blobbed], { pair: { capacity: 1000 } })
       yield* a.ready
       right.pause()
-      yield* Effect.forkChild(Effect.exit(a.call(blob, new Uint8Array(500_000))))
+      yield* Effect.forkChild(Effect.exit(a.call(blob, new Uint8Array(5_000_000))))
       yield* Effect.yieldNow
       const flushed = yield* Deferred.make<void>()
       yield* Effect.forkChild(Effect.andThen(a.flush, Deferred.succeed(flushed, undefined)))
@@ -483,6 +541,7 @@ describe("a flush", () => {
       right.resume()
       yield* Deferred.await(flushed)
       assert.strictEqual(left.unsent(), 0)
+      assert.isAbove(right.arrived(), 4_900_000)
     })
   )
 })

@@ -281,6 +281,7 @@ describe("the end of a consumer", () => {
         yield* Fiber.interrupt(fiber)
         assert.strictEqual(finalized, 1)
         assert.strictEqual(yield* a.call(echo, 1), 1)
+        assert.isBelow(left.arrived(), 15 << 20)
       }
     })
   )

@@ -323,13 +323,13 @@ export class Outbound {
     this.leases = this.leases.slice(at)
   }
 
-  /** Calls back when the carrier has taken everything, and nobody waits for room. */
+  /** Calls back when the carrier has taken everything, also of those who wait for room now. */
   drain(callback: () => void): void {
     this.flush()
+    const more = this.waiting.size > 0 || this.longs.length > 0 || this.waitingLong.size > 0
     this.transport.taken(() => {
-      if (this.open && (this.waiting.size > 0 || this.longs.length > 0 || this.waitingLong.size > 0)) {
-        this.drain(callback)
-      } else callback()
+      if (more && this.open) this.drain(callback)
+      else callback()
     })
   }
 

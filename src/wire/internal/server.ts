@@ -190,18 +190,23 @@ export class Server {
   }
 
   private follow(serving: Serving, method: Method, handled: Handled): void {
-    if (Stream.isStream(handled)) {
-      const producer = serving.producer = new Producer(this.out, serving.id, method, this.window!)
-      this.fork(serving, Effect.scoped(producer.run(handled)), (exit) => {
-        if (Exit.isFailure(exit)) return this.failed(serving, method, exit.cause)
-        this.out.bare(kind.end, 0, serving.id)
-        this.release(serving)
-      })
-    } else if (Exit.isExit(handled)) this.exited(serving, method, handled)
-    else {this.fork(serving, Effect.scoped(handled as Effect.Effect<unknown, unknown, any>), (exit) =>
-        this.exited(serving, method, exit))}
+    if (Stream.isStream(handled)) this.produce(serving, method, handled)
+    else if (Exit.isExit(handled)) this.exited(serving, method, handled)
+    else {
+      const effect = handled as Effect.Effect<unknown, unknown, any>
+      this.fork(serving, Effect.scoped(effect), (exit) => this.exited(serving, method, exit))
+    }
     // Its synchronous beginning may have ended the session.
     if (this.refusing || !this.out.open) serving.fiber?.interruptUnsafe()
+  }
+
+  private produce(serving: Serving, method: Method, stream: Stream.Stream<unknown, unknown, any>): void {
+    const producer = serving.producer = new Producer(this.out, serving.id, method, this.window!)
+    this.fork(serving, Effect.scoped(producer.run(stream)), (exit) => {
+      if (Exit.isFailure(exit)) return this.failed(serving, method, exit.cause)
+      this.out.bare(kind.end, 0, serving.id)
+      this.release(serving)
+    })
   }
 
   private fork(
