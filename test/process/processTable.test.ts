@@ -45,7 +45,7 @@ describe("the process table", () => {
       const path = `${yield* folder}/a) Z 1 (\nb`
       Fs.copyFileSync("/bin/sleep", path)
       const { pid, start } = yield* child(path, ["1000"], { SOME_MARK: "a=b ü" })
-      assert.deepInclude(ProcessTable.read(pid), { pid, parent: process.pid, group: pid, session: pid, start })
+      assert.deepInclude(ProcessTable.read(pid), { pid, parent: process.pid, group: pid, start })
       assert.deepStrictEqual(ProcessTable.commandLine(pid), [path, "1000"])
       assert.strictEqual(ProcessTable.variable(pid, "SOME_MARK"), "a=b ü")
       assert.isUndefined(ProcessTable.variable(pid, "SOME_MAR"))

@@ -3,7 +3,7 @@ import { freeze, isAliveUnsafe, kill, waitUntil } from "effect-multiprocessing/t
 import * as Effect from "effect/Effect"
 import * as Logger from "effect/Logger"
 import * as Result from "effect/Result"
-import type * as ChildProcess from "node:child_process"
+import * as ChildProcess from "node:child_process"
 import * as DiagnosticsChannel from "node:diagnostics_channel"
 import * as Fs from "node:fs"
 import * as Path from "node:path"
@@ -213,7 +213,7 @@ describe("in this process", () => {
     assert.strictEqual(Reaper.guard(), "reaper")
   })
 
-  it.live("the shell is in a session of its own, and ends by itself when the Scope closes", () =>
+  it.live("the shell leads a group of its own, and ends by itself when the Scope closes", () =>
     Effect.gen(function*() {
       const ends: Array<unknown> = []
       const subscriber = (message: unknown) => {
@@ -222,7 +222,7 @@ describe("in this process", () => {
       }
       DiagnosticsChannel.subscribe("child_process", subscriber)
       const pid = yield* Effect.scoped(Effect.map(mine, ({ reaper }) => {
-        assert.deepInclude(ProcessTable.read(reaper.pid!)!, { group: reaper.pid, session: reaper.pid })
+        assert.strictEqual(ProcessTable.read(reaper.pid!)!.group, reaper.pid)
         return reaper.pid
       }))
       DiagnosticsChannel.unsubscribe("child_process", subscriber)
@@ -297,6 +297,21 @@ describe("in this process", () => {
         code: "ENOENT"
       })
     }).pipe(Effect.scoped))
+
+  it("where no process may be started, it says so", () => {
+    const program = `
+      import * as Effect from "effect/Effect"
+      import * as Reaper from "./src/process/internal/reaper.ts"
+      import * as RunDirectory from "./src/process/internal/runDirectory.ts"
+      const { message } = await Effect.runPromise(
+        Effect.flip(Effect.scoped(Effect.flatMap(RunDirectory.make, (directory) => Reaper.make(directory))))
+      )
+      console.log(message)`
+    const flags = ["--permission", "--allow-fs-read=*", "--allow-fs-write=*", "--input-type=module"]
+    if (process.allowedNodeEnvironmentFlags.has("--allow-net")) flags.push("--allow-net")
+    const output = ChildProcess.execFileSync(process.execPath, [...flags, "-e", program], { encoding: "utf8" })
+    assert.match(output, /^the Reaper: \/bin\/sh could not be started: Error: Access to this API has been restricted/)
+  })
 
   it.live("paths that cannot be guarded are refused", () =>
     Effect.gen(function*() {

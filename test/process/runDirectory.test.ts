@@ -1,4 +1,4 @@
-import { assert, describe, it } from "@effect/vitest"
+import { assert, describe, it, vi } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
 import * as ChildProcess from "node:child_process"
@@ -89,6 +89,27 @@ describe("a run directory", () => {
       assert.isTrue(path.startsWith(`/tmp/emp-${Owner.uid()}/`))
       assert.isAtMost(Buffer.byteLength(socketPath()), 103)
     }).pipe(Effect.scoped))
+
+  it.live("never looks old to cleaners of temporary files", () =>
+    Effect.gen(function*() {
+      const path = yield* folder
+      for (const name of ["c", "p"]) Fs.mkdirSync(`${path}/${name}`)
+      Fs.writeFileSync(`${path}/c/1.2.g`, "")
+      Fs.symlinkSync("/nowhere", `${path}/p/1.2.3`)
+      const all = ["", "/c", "/c/1.2.g", "/p", "/p/1.2.3"].map((name) => path + name)
+      const youngest = () => Math.min(...all.map((file) => Fs.lstatSync(file).mtimeMs))
+      const long = new Date("2001-01-01")
+      for (const file of all) Fs.lutimesSync(file, long, long)
+      assert.isAbove(Owner.hoursUntouched(path), 1_000)
+      vi.useFakeTimers({ toFake: ["setInterval", "clearInterval"] })
+      const stop = Owner.keepFresh(path)
+      vi.advanceTimersByTime(3_600_000)
+      stop()
+      assert.isAbove(youngest(), Date.now() - 60_000)
+      for (const file of all) Fs.lutimesSync(file, long, long)
+      vi.advanceTimersByTime(3_600_000)
+      assert.strictEqual(youngest(), long.getTime())
+    }).pipe(Effect.ensuring(Effect.sync(() => vi.useRealTimers()))))
 
   it.live("a removed one is no trouble at the end", () =>
     Effect.gen(function*() {

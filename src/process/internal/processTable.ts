@@ -13,7 +13,6 @@ export interface ProcessInfo {
   readonly parent: number
   /** the process group's id */
   readonly group: number
-  readonly session: number
   /** a token without spaces: clock ticks since boot on Linux, the date on macOS */
   readonly start: string
   /** `Z` and `X` are dead: nobody has asked for their exit status yet */
@@ -50,7 +49,6 @@ const linux: Table = {
       state: fields[0]!,
       parent: Number(fields[1]),
       group: Number(fields[2]),
-      session: Number(fields[3]),
       start: fields[19]!
     }
   },
@@ -76,16 +74,14 @@ const ps = (...args: ReadonlyArray<string>): Array<string> => {
   return result.stdout?.split("\n").filter((line) => line !== "") ?? []
 }
 
-const psColumns = ["-o", "pid=,ppid=,pgid=,sess=,stat=,lstart="]
+const psColumns = ["-o", "pid=,ppid=,pgid=,stat=,lstart="]
 
 const parsePs = (line: string): ReadonlyArray<ProcessInfo> => {
-  const [pid, parent, group, session, state, ...start] = line.trim().split(/\s+/)
+  const [pid, parent, group, state, ...start] = line.trim().split(/\s+/)
   return start.length < 5 ? [] : [{
     pid: Number(pid),
     parent: Number(parent),
     group: Number(group),
-    // some versions print an address or 0 for the session: then it is of no use to anyone
-    session: Number(session),
     state: state!.slice(0, 1),
     start: start.join("_")
   }]

@@ -11,6 +11,7 @@ import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
 import type * as Scope from "effect/Scope"
 import * as Fs from "node:fs"
+import * as Timers from "node:timers/promises"
 import { ProcessError, ReaperFailed, RunDirectoryFailed } from "../ProcessError.ts"
 import * as ProcessTable from "./processTable.ts"
 import * as ReaperShell from "./reaperShell.ts"
@@ -80,7 +81,7 @@ export const make = Effect.fnUntraced(
       ))
     })
     const book = RecordBook.make(directory.path)
-    const noShell = reaperFailed(`${ReaperShell.shellPath} could not be started`)
+    const noShell = () => reaperFailed(`${ReaperShell.shellPath} could not be started: ${shell.trouble ?? "unknown"}`)
     yield* Effect.addFinalizer(() =>
       Effect.sync(() => {
         book.close()
@@ -88,13 +89,17 @@ export const make = Effect.fnUntraced(
         directory.remove()
       }).pipe(Effect.ensuring(Effect.promise(shell.close)))
     )
-    if (!shell.stand()) return yield* noShell
+    if (!shell.stand()) {
+      // Node tells some reasons a moment later
+      yield* Effect.promise(() => Timers.setImmediate())
+      return yield* noShell()
+    }
     return {
       get pid() {
         return shell.pid
       },
       addChild: ({ group, pid }) =>
-        shell.stand() ? write(directory.path, () => book.addChild(pid, group)) : Result.fail(noShell),
+        shell.stand() ? write(directory.path, () => book.addChild(pid, group)) : Result.fail(noShell()),
       removeChild: book.removeChild,
       addPath: (path) => write(directory.path, () => book.addPath(path)),
       removePath: book.removePath

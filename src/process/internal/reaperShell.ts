@@ -12,6 +12,8 @@ export const shellPath = "/bin/sh"
 /** A shell that is started again when it dies. */
 export interface ReaperShell {
   readonly pid: number | undefined
+  /** how the last one ended, or why it could not be started */
+  readonly trouble: string | undefined
   /** Starts the shell unless it stands; says whether it now does. */
   readonly stand: () => boolean
   /** Ends the shell, whose directory must be gone by now, and waits until it has been reaped. */
@@ -19,7 +21,12 @@ export interface ReaperShell {
 }
 
 /** What stands where there is no shell. */
-export const none: ReaperShell = { pid: undefined, stand: () => true, close: () => Promise.resolve() }
+export const none: ReaperShell = {
+  pid: undefined,
+  trouble: undefined,
+  stand: () => true,
+  close: () => Promise.resolve()
+}
 
 /** A shell that lived shorter than this (milliseconds) has died at once. */
 const atOnce = 50
@@ -69,9 +76,11 @@ export const make = (directory: RunDirectory, onTrouble: (deaths: number, how: s
   let pipe: Net.Socket | undefined
   let timer: NodeJS.Timeout | undefined
   let deaths = 0
+  let trouble: string | undefined
   let closed = false
 
   const startLater = (how: string): void => {
+    trouble = how
     if (closed) return
     deaths++
     if (deaths === patience || deaths % 60 === 0) onTrouble(deaths, how)
@@ -114,6 +123,9 @@ export const make = (directory: RunDirectory, onTrouble: (deaths: number, how: s
   return {
     get pid() {
       return current?.pid
+    },
+    get trouble() {
+      return trouble
     },
     stand,
     close: async () => {
