@@ -46,27 +46,26 @@ const base = Effect.map(folder, (tmp) => {
 })
 
 describe("an owner and its Reaper are killed", () => {
-  it.live("the next run directory sweeps what they left: groups, files, the directory", () =>
-    Effect.gen(function*() {
-      const tmp = yield* folder
-      const file = `${tmp}/file`
-      Fs.writeFileSync(file, "")
-      const owned = yield* owner(tmp, { children: 4, program: "family", paths: [file] })
-      const orphans = yield* owner(tmp, { children: 2, program: "orphan" })
-      yield* allDead(orphans.children)
-      const pids = [...yield* families(owned.children, 3), ...yield* families(orphans.children, 1)]
-      yield* killBoth(owned)
-      yield* killBoth(orphans)
-      assert.isTrue(pids.every(isAliveUnsafe))
-      assert.isTrue(Fs.existsSync(owned.directory))
-      const next = yield* owner(tmp, { children: 1, program: "sleep" })
-      yield* allDead(pids)
-      yield* removed(owned.directory)
-      yield* removed(orphans.directory)
-      assert.isFalse(Fs.existsSync(file))
-      assert.isTrue([next.pid, next.reaper, ...next.children].every(isAliveUnsafe))
-      assert.isTrue(Fs.existsSync(next.directory))
-    }))
+  for (const [program, members] of [["family", 3], ["orphan", 1]] as const) {
+    it.live(`the next run directory sweeps what they left: groups (${program}), files, the directory`, () =>
+      Effect.gen(function*() {
+        const tmp = yield* folder
+        const file = `${tmp}/file`
+        Fs.writeFileSync(file, "")
+        const owned = yield* owner(tmp, { children: 4, program, paths: [file] })
+        if (program === "orphan") yield* allDead(owned.children)
+        const pids = yield* families(owned.children, members)
+        yield* killBoth(owned)
+        assert.isTrue(pids.every(isAliveUnsafe))
+        assert.isTrue(Fs.existsSync(owned.directory))
+        const next = yield* owner(tmp, { children: 1, program: "sleep" })
+        yield* allDead(pids)
+        yield* removed(owned.directory)
+        assert.isFalse(Fs.existsSync(file))
+        assert.isTrue([next.pid, next.reaper, ...next.children].every(isAliveUnsafe))
+        assert.isTrue(Fs.existsSync(next.directory))
+      }))
+  }
 
   it.live("many sweepers at once do it together", () =>
     Effect.gen(function*() {
