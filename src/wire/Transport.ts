@@ -101,7 +101,8 @@ export const fromSocket = (
     failure ??= error
   })
   const taken = (callback: () => void): void => {
-    if (ended || socket.destroyed) process.nextTick(callback)
+    // Not the next tick: who asks again and again must not keep the socket's own end from being heard of.
+    if (ended || socket.destroyed) setImmediate(callback)
     else socket.write(EMPTY, () => callback())
   }
   return {

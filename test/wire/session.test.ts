@@ -448,6 +448,19 @@ describe("a method", () => {
   )
 })
 
+describe("a Hello", () => {
+  test(
+    "may offer very many methods",
+    Effect.gen(function*() {
+      const { fingerprint } = echo
+      const many = Array.from({ length: 20_000 }, (_, i) => ({ ...echo, id: `test/method${i}`, fingerprint }))
+      const { a } = yield* connected(many.map((method) => served(method, ({ n }) => Effect.succeed(n))))
+      assert.strictEqual((yield* a.ready).methods.length, 20_000)
+      assert.strictEqual(yield* a.call(many[19_999]!, { n: 5 }), 5)
+    })
+  )
+})
+
 describe("an interruption", () => {
   test(
     "ends when the handler's finalizers have run",

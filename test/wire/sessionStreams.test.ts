@@ -264,7 +264,7 @@ describe("the end of a consumer", () => {
     Effect.gen(function*() {
       for (const size of [10, 100_000, 20 << 20]) {
         let finalized = 0
-        const { a, left } = yield* connected([
+        const { a, b, left } = yield* connected([
           echoed,
           served(blobs, () =>
             Stream.fromEffectRepeat(Effect.sync(() => new Uint8Array(size))).pipe(
@@ -281,6 +281,7 @@ describe("the end of a consumer", () => {
         yield* Fiber.interrupt(fiber)
         assert.strictEqual(finalized, 1)
         assert.strictEqual(yield* a.call(echo, 1), 1)
+        yield* b.flush
         assert.isBelow(left.arrived(), 15 << 20)
       }
     })

@@ -221,6 +221,23 @@ describe("a socket as a transport", () => {
     await until(() => other.closed)
   })
 
+  it("lets its end be heard of by who asks without pause what was taken", async () => {
+    const [socket, other] = await connect()
+    other.pause()
+    const transport = Transport.fromSocket(socket, { peer: "other" })
+    const collector = new Collector()
+    transport.start(collector)
+    transport.write([new Uint8Array(8 << 20)])
+    const ask = (): void => {
+      if (collector.closes === 0) transport.taken(ask)
+    }
+    ask()
+    other.destroy()
+    await until(() => collector.closes === 1)
+    transport.destroy()
+    await until(() => socket.closed)
+  })
+
   it("that broke says why", async () => {
     const [socket, other] = await connect()
     const collector = new Collector()
