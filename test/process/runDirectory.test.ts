@@ -162,7 +162,7 @@ const tiny = (files: number) =>
       ChildProcess.execFileSync("mount", ["-t", "tmpfs", "-o", `size=64k,nr_inodes=${files}`, "tmpfs", path])
       return path
     }),
-    (path) => Effect.sync(() => void ChildProcess.execFileSync("umount", [path]))
+    (path) => Effect.sync(() => void ChildProcess.execFileSync("umount", ["--lazy", path]))
   )
 
 const mayMount = Owner.uid() === 0 &&
