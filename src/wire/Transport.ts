@@ -101,9 +101,11 @@ export const fromSocket = (
     failure ??= error
   })
   const taken = (callback: () => void): void => {
-    // Not the next tick: who asks again and again must not keep the socket's own end from being heard of.
-    if (ended || socket.destroyed) setImmediate(callback)
-    else socket.write(EMPTY, () => callback())
+    // On a socket that is gone not before the event loop has turned: node calls back within the loop that empties its
+    // queue, and who asks again and again must not keep the socket's own end from being heard of.
+    const gone = (): void => void setImmediate(callback)
+    if (ended || socket.destroyed) gone()
+    else socket.write(EMPTY, (error) => error ? gone() : callback())
   }
   return {
     peer: options.peer,

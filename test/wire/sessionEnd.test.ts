@@ -10,9 +10,11 @@ import * as fc from "fast-check"
 import * as Records from "../../src/wire/internal/records.ts"
 import { ProcessExited, RemoteError, type RemoteErrorReason } from "../../src/wire/RemoteError.ts"
 import type * as Session from "../../src/wire/Session.ts"
+import { fromSocket } from "../../src/wire/Transport.ts"
 import * as Memory from "../support/memoryTransport.ts"
 import * as Messages from "../support/messages.ts"
 import { connected, method, over, served } from "../support/sessions.ts"
+import { connect } from "../support/sockets.ts"
 import { rounds } from "../support/spawned.ts"
 import { until } from "../support/until.ts"
 
@@ -163,6 +165,32 @@ describe("when the transport ends", () => {
       right.destroy()
       const reasons = yield* Fiber.join(calls)
       assert.isTrue(reasons.every(({ _tag }) => _tag === "Disconnected"))
+    })
+  )
+})
+
+describe("when a socket breaks", () => {
+  test(
+    "with senders waiting for it, all of them fail",
+    Effect.gen(function*() {
+      for (let round = 0; round < rounds(20, 500); round++) {
+        const [socket, other] = yield* Effect.promise(() => connect())
+        const peer = yield* over(fromSocket(other, { peer: "socket" }), { serve: [blobbed] })
+        const session = yield* over(fromSocket(socket, { peer: "other" }))
+        yield* session.ready
+        other.pause()
+        const calls = yield* Effect.forkChild(Effect.all(
+          Array.from(
+            { length: 100 },
+            (_, i) => reasonOf(session.call(blob, new Uint8Array(i % 9 === 0 ? 1 << 20 : 50_000)))
+          ),
+          { concurrency: "unbounded" }
+        ))
+        yield* until(() => socket.writableLength > 500_000)
+        other.destroy()
+        for (const reason of yield* Fiber.join(calls)) assert.strictEqual(reason._tag, "Disconnected")
+        yield* peer.closed
+      }
     })
   )
 })

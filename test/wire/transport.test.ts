@@ -1,12 +1,9 @@
 import { assert, describe, it } from "@effect/vitest"
-import { mkdtempSync, rmSync } from "node:fs"
-import * as Net from "node:net"
-import { tmpdir } from "node:os"
-import { join } from "node:path"
 import { setImmediate } from "node:timers/promises"
 import * as Frames from "../../src/wire/internal/frames.ts"
 import * as Inlet from "../../src/wire/internal/inlet.ts"
 import * as Transport from "../../src/wire/Transport.ts"
+import { connect } from "../support/sockets.ts"
 
 /** Takes what arrives, in buffers of its own. */
 class Collector implements Transport.Receiver {
@@ -32,20 +29,6 @@ class Collector implements Transport.Receiver {
 
 const until = async (condition: () => boolean): Promise<void> => {
   while (!condition()) await setImmediate()
-}
-
-/** Two connected sockets, of which the first may have an inlet. */
-const connect = async (inlet?: Inlet.Inlet): Promise<[Net.Socket, Net.Socket]> => {
-  const folder = mkdtempSync(join(tmpdir(), "emp-test-"))
-  const path = join(folder, "socket")
-  const server = Net.createServer()
-  await new Promise<void>((resolve) => server.listen(path, resolve))
-  const accepted = new Promise<Net.Socket>((resolve) => server.once("connection", resolve))
-  const socket = Net.connect(inlet === undefined ? { path } : { path, onread: inlet.onread })
-  const other = await accepted
-  server.close()
-  rmSync(folder, { recursive: true })
-  return [socket, other]
 }
 
 const frame = (text: string, long = false): Buffer => {
