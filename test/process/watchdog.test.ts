@@ -3,7 +3,6 @@ import * as Effect from "effect/Effect"
 import * as ChildProcess from "node:child_process"
 import { fileURLToPath } from "node:url"
 import { allDead, start } from "../support/owned.ts"
-import { folder } from "../support/spawned.ts"
 
 describe("the watchdog", () => {
   it.live("ends a busy child, and its group, with its parent", () =>
@@ -26,23 +25,39 @@ describe("the watchdog", () => {
   }
 })
 
-/** A pid namespace of its own that sees the `/proc` of another; only root can have one. */
-const unshare = ["unshare", "--pid", "--fork"] as const
-const mayUnshare = ChildProcess.spawnSync(unshare[0], [...unshare.slice(1), "true"]).status === 0
+const source = (name: string) => fileURLToPath(new URL(`../../src/process/internal/${name}.ts`, import.meta.url))
+
+const program = `
+  import * as ProcessTable from "${source("processTable")}"
+  import * as Reaper from "${source("reaper")}"
+  console.log(JSON.stringify([Reaper.guard(), ProcessTable.isVisible, ProcessTable.isAlive(process.pid)]))`
+
+const node = [process.execPath, "--input-type=module", "-e", program]
+
+/** What a process that was started like this says. */
+const told = ([command, ...args]: ReadonlyArray<string>) =>
+  JSON.parse(ChildProcess.execFileSync(command!, args, { encoding: "utf8" }))
+
+/** Only root can have namespaces of its own. */
+const mayUnshare = ChildProcess.spawnSync("unshare", ["--pid", "--mount", "--fork", "true"]).status === 0
 
 describe("which guard", () => {
-  it.live(`without a process table of our own it is the watchdog (${mayUnshare ? "tried" : "needs root"})`, () =>
-    Effect.gen(function*() {
-      const program = `
-        import * as ProcessTable from "${
-        fileURLToPath(new URL("../../src/process/internal/processTable.ts", import.meta.url))
-      }"
-        import * as Reaper from "${fileURLToPath(new URL("../../src/process/internal/reaper.ts", import.meta.url))}"
-        console.log(JSON.stringify([Reaper.guard(), ProcessTable.isVisible, ProcessTable.isAlive(process.pid)]))`
-      const command = mayUnshare ? unshare : []
-      const [first, ...args] = [...command, process.execPath, "--input-type=module", "-e", program]
-      const env = { ...process.env, TMPDIR: yield* folder }
-      const output = ChildProcess.execFileSync(first!, args, { encoding: "utf8", env })
-      assert.deepStrictEqual(JSON.parse(output), mayUnshare ? ["watchdog", false, true] : ["reaper", true, true])
-    }))
+  it("with a shell and a process table, the Reaper", () => {
+    assert.deepStrictEqual(told(node), ["reaper", true, true])
+  })
+
+  if (mayUnshare) {
+    it("with the process table of another pid namespace, the watchdog", () => {
+      assert.deepStrictEqual(told(["unshare", "--pid", "--fork", ...node]), ["watchdog", false, true])
+    })
+
+    it("without a shell, the watchdog", () => {
+      const hide = "mount --bind /dev/null $(readlink -f /bin/sh) && exec \"$@\""
+      assert.deepStrictEqual(told(["unshare", "--mount", "bash", "-c", hide, "bash", ...node]), [
+        "watchdog",
+        true,
+        true
+      ])
+    })
+  }
 })
