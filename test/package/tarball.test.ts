@@ -6,7 +6,7 @@ import * as Fs from "node:fs"
 import { createRequire } from "node:module"
 import { tmpdir } from "node:os"
 import { dirname, join, relative } from "node:path"
-import { fileURLToPath } from "node:url"
+import { fileURLToPath, pathToFileURL } from "node:url"
 import { afterAll } from "vitest"
 import { run, runCommand } from "../support/program.ts"
 import { folder } from "../support/spawned.ts"
@@ -55,7 +55,7 @@ const successfully = (command: string, args: ReadonlyArray<string>) =>
 const tool = (name: string) => join(repository, "node_modules/.bin", name)
 
 beforeAll(() => {
-  project = Fs.mkdtempSync(join(Fs.realpathSync(tmpdir()), "emp-project-"))
+  project = Fs.mkdtempSync(join(Fs.realpathSync(tmpdir()), "emp project é%20#-"))
   const [packed] = JSON.parse(
     execFileSync("npm", ["pack", "--ignore-scripts", "--json", "--pack-destination", project], {
       cwd: repository,
@@ -126,8 +126,8 @@ const runs = (language: "ts" | "js", main: string) =>
     assert.deepStrictEqual(JSON.parse(stdout), {
       letters: 5,
       refused: "Empty",
-      hosted: { text: "HOSTED", module: `file://${live}` },
-      started: { text: "STARTED", module: `file://${live}` }
+      hosted: { text: "HOSTED", module: pathToFileURL(live).href },
+      started: { text: "STARTED", module: pathToFileURL(live).href }
     })
     const processes = loaded(coverage)
     assert.strictEqual(processes.length, 2)

@@ -2,11 +2,14 @@ import { assert, describe, it } from "@effect/vitest"
 import * as Process from "effect-multiprocessing/Process"
 import * as ProcessLayer from "effect-multiprocessing/ProcessLayer"
 import { RemoteError } from "effect-multiprocessing/RemoteError"
+import type { Spawner } from "effect-multiprocessing/Spawner"
 import * as Testing from "effect-multiprocessing/testing"
+import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
+import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import { existsSync, writeFileSync } from "node:fs"
 import { keep, Keeper, Vault } from "../fixtures/process/sealed.ts"
@@ -129,6 +132,38 @@ describe("ProcessLayer.make", () => {
       assert.strictEqual(error.reason._tag, "ModuleNotFound")
       assert.deepStrictEqual(yield* Process.activeChildren, [])
     }).pipe(Effect.provide(ProcessLayer.spawn)))
+})
+
+describe("a ProcessLayer that has closed", () => {
+  const used = (test: (worker: Worker["Service"], scope: Scope.Closeable) => Effect.Effect<void, unknown, Spawner>) =>
+    Effect.gen(function*() {
+      const scope = yield* Scope.make()
+      const context = yield* Layer.buildWithScope(ProcessLayer.make({ module, services: [Worker] }), scope)
+      yield* test(Context.get(context, Worker), scope)
+    }).pipe(Effect.provide(ProcessLayer.spawn))
+
+  const closedTag = (error: unknown) => assert.strictEqual((error as RemoteError).reason._tag, "SessionClosed")
+
+  it.live("fails calls and streams at once", () =>
+    used((worker, scope) =>
+      Effect.gen(function*() {
+        yield* worker.pid()
+        yield* Scope.close(scope, Exit.void)
+        closedTag(yield* Effect.flip(worker.pid()))
+        closedTag(yield* Effect.flip(Stream.runDrain(worker.count({ to: 3 }))))
+      })
+    ))
+
+  it.live("fails those that wait for a replacement, and starts none", () =>
+    used((worker, scope) =>
+      Effect.gen(function*() {
+        exitOf(yield* Effect.flip(worker.exit({ code: 3 })))
+        const waiting = yield* Effect.forkDetach(Effect.flip(worker.pid()), { startImmediately: true })
+        yield* Scope.close(scope, Exit.void)
+        closedTag(yield* Fiber.join(waiting))
+        assert.deepStrictEqual(yield* Process.activeChildren, [])
+      })
+    ))
 })
 
 describe("a child that dies", () => {

@@ -52,6 +52,14 @@ describe("a start that fails says why", () => {
   spawned("a syntax error", startFails(broken("syntaxError.live.js"), "ModuleSyntaxError"))
 
   spawned(
+    "an import of what is not exported",
+    Effect.gen(function*() {
+      const reason = yield* startFails(broken("importsUnexported.live.ts"), "ModuleSyntaxError")
+      assert.include(reason.detail, "nothingOfTheKind")
+    })
+  )
+
+  spawned(
     "a module that throws, also a SyntaxError of its own",
     Effect.gen(function*() {
       const reason = yield* startFails(broken("throws.live.ts"), "ModuleThrew")
@@ -137,7 +145,11 @@ describe("a start that fails says why", () => {
       ["a working directory that is a file", { cwd: "/etc/passwd" }, "cwd"],
       ["a Node.js that does not exist", { execPath: "/nowhere/node" }, "execPath"],
       ["an environment that no process can have", { env: { "a=b": "c" } }, "env"],
-      ["a duration that is none", { startTimeout: "soon" as "1 second" }, "startTimeout"]
+      ["a duration that is none", { startTimeout: "soon" as "1 second" }, "startTimeout"],
+      ["a duration before none", { closeTimeout: -5 }, "closeTimeout"],
+      ["a duration that is no number", { killTimeout: Number.NaN }, "killTimeout"],
+      ["a name that is none", { name: "a\0b" }, "name"],
+      ["more arguments than a child can be told", { argv: ["x".repeat(2 << 20)] }, "argv"]
     ] as const
   ) {
     spawned(

@@ -84,8 +84,11 @@ const importFailure = (error: unknown): Failure => {
     : { code: undefined, message: String(error), stack: "" }
   if (code !== undefined && notFound.has(code)) return { _tag: "ModuleNotFound", detail: message }
   const remoteStack = stack ?? ""
-  // A SyntaxError without a frame in a file was not thrown by code: the loader could not parse or link the module.
-  const parsing = error instanceof SyntaxError && !/^\s+at .*file:\/\//m.test(remoteStack)
+  // A SyntaxError without a frame in a file but this one was not thrown by code: the loader could not parse or link.
+  const thrown = remoteStack.split("\n").some((line) =>
+    /^\s+at .*file:\/\//.test(line) && !line.includes(import.meta.url)
+  )
+  const parsing = error instanceof SyntaxError && !thrown
   return parsing || (code !== undefined && unreadable.has(code))
     ? { _tag: "ModuleSyntaxError", detail: message, remoteStack }
     : { _tag: "ModuleThrew", detail: message, remoteStack }

@@ -74,6 +74,8 @@ export const start = (owner: Owner, work: Work, options: Resolved): Effect.Effec
     Effect.gen(function*() {
       const identity = CurrentProcess.nextIdentity()
       const name = options.name ?? `${work.wants[0]!.id}-${identity.join(":")}`
+      const preparation = frame(yield* prepare(owner, work, name, identity, options))
+      if (preparation.length > longestFrame) return yield* tooLong(preparation.length)
       const socket = yield* HandedSocket.make(owner.directory.socketPath())
       const launched = yield* Launch.launch(name, options, boot, socket.theirs, {
         env: { [owner.directory.mark.name]: owner.directory.mark.value },
@@ -94,7 +96,7 @@ export const start = (owner: Owner, work: Work, options: Resolved): Effect.Effec
         return yield* guarded.failure
       }
       owner.lives.add(life)
-      socket.ours.write(frame(yield* prepare(owner, work, name, identity, options)))
+      socket.ours.write(preparation)
       const session = yield* restore(ready(work, launched, socket, options, life.connect)).pipe(
         Effect.onExit((exit) => Exit.isFailure(exit) ? life.abandon(exit.cause) : Effect.void)
       )
@@ -102,6 +104,14 @@ export const start = (owner: Owner, work: Work, options: Resolved): Effect.Effec
       return life.child = { ...launched, identity, daemon: options.daemon, session, stop: life.stop, end: life.end }
     })
   )
+
+const tooLong = (bytes: number): ProcessError =>
+  new ProcessError({
+    reason: new Errors.InvalidOption({
+      option: "argv",
+      detail: `what the child would be told has ${bytes} bytes, the limit is ${longestFrame}`
+    })
+  })
 
 const prepare = Effect.fnUntraced(function*(
   { guard }: Owner,

@@ -6,7 +6,7 @@ import * as Hash from "effect/Hash"
 import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import type * as Method from "../../wire/Method.ts"
-import { RemoteError, Unavailable } from "../../wire/RemoteError.ts"
+import { RemoteError, SessionClosed, Unavailable } from "../../wire/RemoteError.ts"
 import type { Session } from "../../wire/Session.ts"
 import type { ProcessError } from "../ProcessError.ts"
 import * as Spawner from "../Spawner.ts"
@@ -44,13 +44,15 @@ export const make = Effect.fnUntraced(function*(options: {
 }): Effect.fn.Return<Crew, ProcessError, Spawner.Spawner | Scope.Scope> {
   const spawner = yield* Spawner.Spawner
   const scope = yield* Effect.scope
+  // Closed last, after the keepers, who would replace children that only end; and all of them at once.
+  const children = yield* Scope.fork(scope, "parallel")
   const places = Array.from({ length: options.size }, (): Place => ({
     member: undefined,
     next: Deferred.makeUnsafe()
   }))
 
   const start = Effect.gen(function*() {
-    const own = yield* Scope.fork(scope)
+    const own = yield* Scope.fork(children)
     const child = yield* Scope.provide(spawner.start(options.work, options.child), own).pipe(
       Effect.onExit((exit) => Exit.isFailure(exit) ? Scope.close(own, exit) : Effect.void)
     )
@@ -94,13 +96,26 @@ export const make = Effect.fnUntraced(function*(options: {
   })
   yield* Effect.forEach(places, (place) => Deferred.await(place.next), { discard: true }).pipe(Effect.ignore)
 
+  let closed = false
+  yield* Effect.addFinalizer(() =>
+    Effect.sync(() => {
+      closed = true
+      for (const { next } of places) Deferred.doneUnsafe(next, Exit.fail("closed"))
+    })
+  )
+  const peer = options.child.name ?? options.work.wants[0]!.id
+  const closedError = new RemoteError({ reason: new SessionClosed({ peer }) })
   const waitFor = (method: string, next: Effect.Effect<Member, string>) =>
-    Effect.mapError(next, (detail) => new RemoteError({ reason: new Unavailable({ method, detail }) }))
+    Effect.mapError(
+      next,
+      (detail) => closed ? closedError : new RemoteError({ reason: new Unavailable({ method, detail }) })
+    )
 
   let turn = 0
   return {
     pick: (method, key) =>
       Effect.suspend(() => {
+        if (closed) return Effect.fail(closedError)
         if (key !== undefined) {
           const place = places[Math.abs(Hash.hash(key)) % places.length]!
           const member = occupant(place)

@@ -4,6 +4,7 @@ import * as Exit from "effect/Exit"
 import * as ChildProcess from "node:child_process"
 import type * as Net from "node:net"
 import type { Readable, Writable } from "node:stream"
+import { fileURLToPath } from "node:url"
 import type { ProcessExited } from "../../wire/RemoteError.ts"
 import { ProcessError, SignalFailed, SpawnFailed } from "../ProcessError.ts"
 import * as ChildExit from "./exit.ts"
@@ -61,7 +62,7 @@ export const launch = (
     let child: ChildProcess.ChildProcess
     try {
       // The label says to `ps` what runs here; the child's own argv is set by what it is told.
-      child = ChildProcess.spawn(options.execPath, [...options.execArgv, boot.pathname, ...extra.label], {
+      child = ChildProcess.spawn(options.execPath, [...options.execArgv, fileURLToPath(boot), ...extra.label], {
         cwd: options.cwd,
         env: { ...options.env, ...extra.env },
         // The watchdog's pipe says one thing, by its end; see watchdog.ts.

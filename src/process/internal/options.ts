@@ -1,5 +1,6 @@
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
 import { accessSync, constants, statSync } from "node:fs"
 import { fileURLToPath } from "node:url"
 import { InvalidOption, ProcessError } from "../ProcessError.ts"
@@ -89,14 +90,14 @@ const invalid = (option: string, detail: string): ProcessError =>
 export const resolve = (options: ChildOptions): Effect.Effect<Resolved, ProcessError> =>
   Effect.try({
     try: () => ({
-      name: options.name,
+      name: options.name === undefined ? undefined : text("name", options.name),
       daemon: options.daemon ?? true,
       group: options.group ?? true,
       cwd: directory(options.cwd),
       env: environment(options.env ?? {}),
       execPath: executable(options.execPath),
-      execArgv: options.execArgv ?? carried(process.execArgv),
-      argv: options.argv ?? [],
+      execArgv: options.execArgv?.map((argument) => text("execArgv", argument)) ?? carried(process.execArgv),
+      argv: options.argv?.map((argument) => text("argv", argument)) ?? [],
       stdio: [
         options.stdio?.stdin ?? "ignore",
         options.stdio?.stdout ?? "inherit",
@@ -113,8 +114,15 @@ export const resolve = (options: ChildOptions): Effect.Effect<Resolved, ProcessE
 
 const millis = (option: string, input: Duration.Input): number => {
   const duration = Duration.fromInput(input)
-  if (duration._tag === "None") throw invalid(option, `${String(input)} is not a duration`)
-  return Duration.toMillis(duration.value)
+  const given = Option.isNone(duration) ? Number.NaN : Duration.toMillis(duration.value)
+  if (Number.isNaN(input) || !(given >= 0)) throw invalid(option, `${String(input)} is not a duration`)
+  return given
+}
+
+/** What the system can pass to a process, also where the types were bypassed. */
+const text = (option: string, value: string): string => {
+  if (typeof value !== "string" || value.includes("\0")) throw invalid(option, "is not a text without null characters")
+  return value
 }
 
 /** The system says of a missing directory only that the program was not found. */
