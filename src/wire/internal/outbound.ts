@@ -3,8 +3,8 @@
  *
  * All records of a tick go into one buffer and leave in one write. While more than the budget is unsent, senders wait
  * in a queue and nothing is encoded for them; what controls the session (interrupts, credits) is small, bounded by the
- * calls there are, and never waits. Records above 256 KiB leave in fragments that fill half the budget at most, so that
- * others pass between them. Reading does not depend on any of this: two ends that flood each other cannot deadlock.
+ * calls there are, and never waits. Records above 256 KiB leave in fragments, no more at a time than the budget allows, so
+ * that others pass between them. Reading does not depend on any of this: two ends that flood each other cannot deadlock.
  */
 import type { HelloBody } from "../Message.ts"
 import type { Transport } from "../Transport.ts"
@@ -307,7 +307,7 @@ export class Outbound {
       Records.writeBare(writer, Records.kind.pong, 0, this.pong)
       this.pong = -1
     }
-    while (this.longs.length > 0 && this.pending <= this.budget / 2) this.putPiece()
+    while (this.longs.length > 0 && this.pending <= this.budget) this.putPiece()
     const chunks = writer.take()
     if (chunks.length > 0) transport.write(chunks)
     if (transport.unsent() === 0) writer.reuse()
