@@ -9,13 +9,12 @@ import * as Fs from "node:fs"
 import * as Path from "node:path"
 import * as ProcessTable from "../../src/process/internal/processTable.ts"
 import * as Reaper from "../../src/process/internal/reaper.ts"
+import { sentinel } from "../../src/process/internal/records.ts"
 import * as RunDirectory from "../../src/process/internal/runDirectory.ts"
-import { allDead, child, families, familyOf, owner, removed, start } from "../support/owned.ts"
+import { allDead, child, families, familyOf, owner, ready, removed, start } from "../support/owned.ts"
 import { folder, rounds } from "../support/spawned.ts"
 
-/** Waits until the shell ignores signals, and so is past its first lines. */
-const ready = (shell: number) =>
-  waitUntil(() => /SigIgn:\t0*[^0\s]/.test(Fs.readFileSync(`/proc/${shell}/status`, "latin1")), { what: "trap" })
+const recordsOf = (directory: string) => Fs.readdirSync(`${directory}/c`).filter((name) => name !== sentinel)
 
 describe("an owner is killed", () => {
   for (const [program, members, bound] of [["idle", 1, 250], ["busy", 1, 500]] as const) {
@@ -66,7 +65,7 @@ describe("an owner is killed", () => {
   it.live("a child that was started and not yet put under guard sees the end of its socket", () =>
     Effect.gen(function*() {
       const owned = yield* owner(yield* folder, { children: 4, program: "untold", register: false })
-      assert.deepStrictEqual(Fs.readdirSync(`${owned.directory}/c`), [])
+      assert.deepStrictEqual(recordsOf(owned.directory), [])
       owned.kill()
       yield* allDead(owned.children)
       yield* removed(owned.directory)
@@ -250,7 +249,7 @@ describe("in this process", () => {
   it.live("a child's record goes when its group is empty", () =>
     Effect.gen(function*() {
       const { directory, reaper } = yield* mine
-      const records = () => Fs.readdirSync(`${directory.path}/c`)
+      const records = () => recordsOf(directory.path)
       const { end, pid } = yield* child("sh", ["-c", "sleep 1000 & wait"])
       yield* families([pid], 2)
       yield* Effect.fromResult(reaper.addChild({ pid, group: true }))
@@ -278,11 +277,11 @@ describe("in this process", () => {
       reaper.removePath(file)
       reaper.removePath(file)
       reaper.removeChild(pid)
-      assert.deepStrictEqual(Fs.readdirSync(`${directory.path}/c`), [])
+      assert.deepStrictEqual(recordsOf(directory.path), [])
       assert.deepStrictEqual(Fs.readdirSync(`${directory.path}/p`), [])
       // there is nothing to guard any more, and nothing to complain about
       yield* Effect.fromResult(reaper.addChild({ pid, group: true }))
-      assert.deepStrictEqual(Fs.readdirSync(`${directory.path}/c`), [])
+      assert.deepStrictEqual(recordsOf(directory.path), [])
     }).pipe(Effect.scoped))
 
   it.live("without its directory it takes no child", () =>

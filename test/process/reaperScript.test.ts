@@ -1,13 +1,15 @@
 import { assert, describe, it } from "@effect/vitest"
 import { isAliveUnsafe, kill, waitUntil } from "effect-multiprocessing/testing"
 import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
 import * as ChildProcess from "node:child_process"
 import * as Fs from "node:fs"
 import type * as Net from "node:net"
 import * as Path from "node:path"
 import * as ProcessTable from "../../src/process/internal/processTable.ts"
 import * as ReaperScript from "../../src/process/internal/reaperScript.ts"
-import { allDead, type Child, child, families, removed } from "../support/owned.ts"
+import * as Records from "../../src/process/internal/records.ts"
+import { allDead, type Child, child, families, ready, removed } from "../support/owned.ts"
 import { folder } from "../support/spawned.ts"
 
 const which = (name: string): ReadonlyArray<string> =>
@@ -36,8 +38,8 @@ type Owner = Pick<Child, "pid" | "start">
 const guarded = Effect.fnUntraced(function*(shell: Shell, someOwner?: Owner) {
   const tmp = yield* folder
   const dir = `${tmp}/emp-0/a1b2c3d4`
-  Fs.mkdirSync(`${dir}/c`, { recursive: true })
-  Fs.mkdirSync(`${dir}/p`)
+  Fs.mkdirSync(dir, { recursive: true })
+  Records.makeFolders(dir)
   const bin = `${tmp}/bin`
   Fs.mkdirSync(bin)
   if (shell.applets) { for (const tool of tools) Fs.symlinkSync(shell.command, `${bin}/${tool}`) }
@@ -83,6 +85,9 @@ const guarded = Effect.fnUntraced(function*(shell: Shell, someOwner?: Owner) {
     })
   }
 })
+
+/** Page faults of the children that a process has reaped: more of them mean that it has waited in between. */
+const waitsSoFar = (pid: number) => Number(Fs.readFileSync(`/proc/${pid}/stat`, "latin1").split(") ")[1]!.split(" ")[8])
 
 const sleeper = child("sleep", ["1000"])
 
@@ -218,6 +223,50 @@ for (const shell of shells) {
         yield* kill(owner.pid)
         yield* allDead([spared])
         yield* removed(dir)
+      }))
+
+    it.live("touches nothing while it cannot see whether the owner lives", () =>
+      Effect.gen(function*() {
+        const { closePipe, owner, record, shell: pid } = yield* guarded(shell)
+        const { pid: spared, start } = yield* sleeper
+        record(`${spared}.${start}.g`)
+        const limit = (descriptors: string) =>
+          ChildProcess.execFileSync("prlimit", ["--pid", `${pid}`, `--nofile=${descriptors}:`])
+        yield* ready(pid)
+        limit("4")
+        const before = waitsSoFar(pid)
+        closePipe()
+        yield* waitUntil(() => waitsSoFar(pid) > before, { interval: 1, what: "its first wait" })
+        assert.isTrue(isAliveUnsafe(spared))
+        limit("100")
+        yield* kill(owner.pid)
+        yield* allDead([spared])
+      }))
+
+    it.live("forgets nobody while it cannot see whom to kill", () =>
+      Effect.gen(function*() {
+        const { dir, ownerDies, record, shell: pid } = yield* guarded(shell)
+        const { pid: child, start } = yield* sleeper
+        record(`${child}.${start}.g`)
+        yield* ready(pid)
+        ChildProcess.execFileSync("prlimit", ["--pid", `${pid}`, "--nofile=4:"])
+        const dying = yield* Effect.forkChild(ownerDies)
+        yield* waitUntil(() => waitsSoFar(pid) > 0, { interval: 1, what: "its first wait" })
+        assert.isTrue(Fs.existsSync(dir))
+        ChildProcess.execFileSync("prlimit", ["--pid", `${pid}`, "--nofile=100:"])
+        yield* Fiber.join(dying)
+        yield* allDead([child])
+        assert.isFalse(Fs.existsSync(dir))
+      }))
+
+    it.live("ends when a sweeper has done its work", () =>
+      Effect.gen(function*() {
+        const { dir, ownerDies, shell: pid } = yield* guarded(shell)
+        Fs.unlinkSync(`${dir}/c/${Records.sentinel}`)
+        const dying = yield* Effect.forkChild(ownerDies)
+        yield* waitUntil(() => waitsSoFar(pid) > 0, { interval: 1, what: "its first wait" })
+        Fs.rmSync(dir, { recursive: true })
+        yield* Fiber.join(dying)
       }))
 
     it.live("takes an owner that has ended for dead, though nobody has reaped it", () =>

@@ -182,7 +182,7 @@ describe(`the disk is full (${mayMount ? "a tiny file system" : "a folder withou
 
   it.live("when a child is to be put under guard: it is refused, and the others are still guarded", () =>
     Effect.gen(function*() {
-      const tmp = yield* (mayMount ? tiny(12) : folder)
+      const tmp = yield* (mayMount ? tiny(13) : folder)
       const directory = yield* within(tmp, RunDirectory.make)
       const reaper = yield* Reaper.make(directory)
       const first = yield* child("sleep", ["1000"])
@@ -204,6 +204,6 @@ describe(`the disk is full (${mayMount ? "a tiny file system" : "a folder withou
       if (!mayMount) Fs.chmodSync(records, 0o700)
       assert.strictEqual(reason._tag, "RunDirectoryFailed")
       assert.deepInclude(reason, { code: mayMount ? "ENOSPC" : "EACCES", path: directory.path })
-      assert.strictEqual(Fs.readdirSync(records).length, 1)
+      assert.strictEqual(Fs.readdirSync(records).length, 2, "the first and the sentinel")
     }).pipe(Effect.scoped))
 })

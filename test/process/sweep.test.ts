@@ -6,6 +6,7 @@ import * as Net from "node:net"
 import * as Path from "node:path"
 import * as Owner from "../../src/process/internal/owner.ts"
 import * as ProcessTable from "../../src/process/internal/processTable.ts"
+import * as Records from "../../src/process/internal/records.ts"
 import { sweep } from "../../src/process/internal/sweep.ts"
 import { allDead, child, families, owner, removed } from "../support/owned.ts"
 import { folder } from "../support/spawned.ts"
@@ -27,8 +28,8 @@ const dead: Owner.Owner = { ...Owner.self(), start: "1" }
 /** A run directory made by hand, without a socket. */
 const directory = (base: string, name: string, whose: Owner.Owner | undefined, records: ReadonlyArray<string> = []) => {
   const path = Path.join(base, name)
-  Fs.mkdirSync(`${path}/c`, { recursive: true, mode: 0o700 })
-  Fs.mkdirSync(`${path}/p`, { mode: 0o700 })
+  Fs.mkdirSync(path, { mode: 0o700 })
+  Records.makeFolders(path)
   if (whose !== undefined) Owner.write(path, whose)
   for (const record of records) Fs.writeFileSync(`${path}/c/${record}`, "")
   return path
@@ -94,7 +95,7 @@ describe("a sweep spares", () => {
       yield* swept(Path.dirname(mute.directory))
       for (const { children, directory } of [frozen, mute]) {
         assert.isTrue(children.every(isAliveUnsafe))
-        assert.strictEqual(Fs.readdirSync(`${directory}/c`).length, 1)
+        assert.strictEqual(Records.children(directory).length, 1)
       }
     }).pipe(Effect.scoped))
 
@@ -212,7 +213,7 @@ describe("a sweep spares", () => {
       const outside = Path.join(Path.dirname(path), "outside")
       Fs.mkdirSync(outside)
       Fs.writeFileSync(`${outside}/${pid}.${start}.g`, "")
-      Fs.rmdirSync(`${stale}/c`)
+      Fs.rmSync(`${stale}/c`, { recursive: true })
       Fs.symlinkSync(outside, `${stale}/c`)
       yield* swept(path)
       assert.isFalse(Fs.existsSync(stale))
@@ -228,7 +229,7 @@ describe("a sweep", () => {
     Effect.gen(function*() {
       const path = yield* base
       const stale = directory(path, "abcdefgh", dead)
-      Fs.rmdirSync(`${stale}/c`)
+      Fs.rmSync(`${stale}/c`, { recursive: true })
       Fs.rmdirSync(`${stale}/p`)
       yield* swept(path)
       assert.deepStrictEqual(Fs.readdirSync(path), [])

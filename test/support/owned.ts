@@ -125,3 +125,7 @@ export const families = (
     waitUntil(() => familyOf(children).length === children.length * members, { what: "children with families" }),
     () => familyOf(children)
   )
+
+/** Waits until a Reaper's shell ignores signals, and so is past its first lines. */
+export const ready = (shell: number): Effect.Effect<void, NeverHappened> =>
+  waitUntil(() => /SigIgn:\t0*[^0\s]/.test(Fs.readFileSync(`/proc/${shell}/status`, "latin1")), { what: "trap" })

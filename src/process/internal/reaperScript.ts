@@ -7,6 +7,8 @@
  * @see records.ts for what it finds in the directory
  */
 
+import { sentinel } from "./records.ts"
+
 /**
  * Where the shell finds its pipe. Not at 0: bash takes a socket there for a remote login, and reads the user's
  * start-up files.
@@ -55,37 +57,55 @@ fi
 
 here() { [ -d "$dir" ] && [ ! -h "$dir" ]; }
 
-# A dying process closes its files a moment before it is gone. While the owner lives, nothing of it is touched.
+# A dying process closes its files a moment before it is gone. While the owner lives, nothing of it is touched; when we
+# cannot look (no descriptors left), whoever takes signals there counts as the owner.
+owned() {
+  look "$owner" || { kill -0 "$owner"; return; }
+  case $state in [ZX]*) return 1 ;; esac
+  [ "$start" = "$born" ]
+}
 rounds=0
-while here && look "$owner" && [ "$start" = "$born" ]; do
-  case $state in [ZX]*) break ;; esac
+while here && owned; do
   rounds=$((rounds + 1))
   if [ "$rounds" -gt 200 ]; then sleep 1; else sleep 0.01 || sleep 1; fi
 done
 here || exit 0                     # an orderly end: the owner has tidied up itself
 
-leaderless=
-for file in "$dir"/c/*; do
-  name=\${file##*/}
-  pid=\${name%%.*} rest=\${name#*.}
-  case $pid in '' | 0* | 1 | *[!0-9]* | ????????*) continue ;; esac
-  case $rest in *[!0-9A-Za-z_:.]*) continue ;; *.g | *.p) ;; *) continue ;; esac
-  if look "$pid"; then
-    [ "$start" = "\${rest%.*}" ] || continue
-    [ "\${rest##*.}" = g ] && kill -9 "-$pid"
-    kill -9 "$pid"
-  elif [ "\${rest##*.}" = g ] && kill -0 "-$pid"; then
-    leaderless="$leaderless $pid "
-  fi
-done
-
-# A leader's number says nothing without the leader, unless one of the group carries our mark.
-if [ -n "$leaderless" ]; then
-  for pid in $(everybody); do
-    look "$pid" || continue
-    case $leaderless in *" $group "*) marked "$pid" && kill -9 "-$group" ;; esac
+# Kills everybody in the records; fails when it could not look at somebody, or into the records.
+killAll() {
+  leaderless= unseen=records missed=
+  for file in "$dir"/c/*; do
+    name=\${file##*/}
+    [ "$name" = ${sentinel} ] && unseen=
+    pid=\${name%%.*} rest=\${name#*.}
+    case $pid in '' | 0* | 1 | *[!0-9]* | ????????*) continue ;; esac
+    case $rest in *[!0-9A-Za-z_:.]*) continue ;; *.g | *.p) ;; *) continue ;; esac
+    if look "$pid"; then
+      [ "$start" = "\${rest%.*}" ] || continue
+      [ "\${rest##*.}" = g ] && kill -9 "-$pid"
+      kill -9 "$pid"
+    elif kill -0 "$pid"; then
+      missed=$pid
+    elif [ "\${rest##*.}" = g ] && kill -0 "-$pid"; then
+      leaderless="$leaderless $pid "
+    fi
   done
-fi
+  # A leader's number says nothing without the leader, unless one of the group carries our mark.
+  if [ -n "$leaderless" ]; then
+    for pid in $(everybody); do
+      look "$pid" || continue
+      case $leaderless in *" $group "*) marked "$pid" && kill -9 "-$group" ;; esac
+    done
+  fi
+  [ -z "$unseen$missed" ]
+}
+# What cannot be seen in an hour is left to a sweep.
+rounds=0
+until killAll; do
+  rounds=$((rounds + 1))
+  here && [ "$rounds" -le 3600 ] || exit 0
+  sleep 1
+done
 
 for file in "$dir"/p/*; do
   [ -h "$file" ] || continue

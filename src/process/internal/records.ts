@@ -17,6 +17,18 @@ export const childrenFolder = "c"
 /** The folder of the paths' records. */
 export const pathsFolder = "p"
 
+/**
+ * An entry that is always among the children's records. A shell that does not see it has no descriptors left to look,
+ * which would else look to it like no records.
+ */
+export const sentinel = "_"
+
+/** Makes the folders of a run directory. */
+export const makeFolders = (directory: string): void => {
+  for (const folder of [childrenFolder, pathsFolder]) Fs.mkdirSync(Path.join(directory, folder), { mode: 0o700 })
+  Fs.closeSync(Fs.openSync(Path.join(directory, childrenFolder, sentinel), "wx", 0o600))
+}
+
 /** A child that must not outlive its owner. */
 export interface ChildRecord {
   readonly pid: number
@@ -39,13 +51,9 @@ export const parseChildName = (name: string): ChildRecord | undefined => {
   return match === null || pid === 1 ? undefined : { pid, start: match[2]!, group: match[3] === "g" }
 }
 
-const list = (folder: string): ReadonlyArray<string> => {
-  try {
-    return Fs.lstatSync(folder).isDirectory() ? Fs.readdirSync(folder) : []
-  } catch {
-    return []
-  }
-}
+/** Only a folder that is not there, or a link in its place, has no entries. */
+const list = (folder: string): ReadonlyArray<string> =>
+  Fs.lstatSync(folder, { throwIfNoEntry: false })?.isDirectory() === true ? Fs.readdirSync(folder) : []
 
 /** The children that a run directory names. */
 export const children = (directory: string): ReadonlyArray<ChildRecord> =>

@@ -134,8 +134,7 @@ const makeIn = (base: string): Effect.Effect<Made, ProcessError> => {
     yield* Effect.try({
       try: () => {
         Fs.mkdirSync(hidden, { mode: 0o700 })
-        Fs.mkdirSync(Path.join(hidden, Records.childrenFolder), { mode: 0o700 })
-        Fs.mkdirSync(Path.join(hidden, Records.pathsFolder), { mode: 0o700 })
+        Records.makeFolders(hidden)
         Owner.write(hidden, owner)
       },
       catch: fromSystem(path)
