@@ -19,7 +19,7 @@ import { difference, kinds, type Observation, observe } from "./internal/observe
  *
  * - `child`: a living process whose parent is this one;
  * - `zombie`: a child that has ended and was not reaped;
- * - `orphan`: a process that descends from a child of ours and outlived it;
+ * - `orphan`: a process that a child of ours has started, and that outlived it;
  * - `reaper`: the guard of a run directory, which nobody closed;
  * - `runDirectory`: a directory of this process, or of a child of it that is dead;
  * - `sharedMemory`: an entry of `/dev/shm`;

@@ -1,5 +1,5 @@
 /**
- * What the system says about processes: Linux by `/proc`, macOS by `ps`.
+ * What the system says about processes: Linux by `/proc`, macOS by `ps` (written from its manual, untested).
  *
  * A pid alone names nobody for long, so a process is known by its pid and its start time: a token that is equal for
  * one process and different for every other that ever had its pid.

@@ -44,7 +44,7 @@ if [ -r /proc/self/stat ]; then
   everybody() { for entry in /proc/[0-9]*; do echo "\${entry##*/}"; done; }
   marked() { grep -zqsxF -- "$mark" "/proc/$1/environ"; }
   identity() { stat -c %d.%i -- "$1"; }
-else
+else # macOS: written from its manuals, untested
   look() {
     set -- $(ps -o stat= -o pgid= -o lstart= -p "$1")
     [ $# -ge 7 ] || return 1

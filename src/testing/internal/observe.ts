@@ -180,7 +180,9 @@ export const observe = (before?: Observation): Observation => {
 const reserve = "descriptor /dev/null"
 
 const mayOpenReserve = (before: Observation): boolean =>
-  !before.things.some(({ description, kind }) => kind === "descriptor" && /^\d{2,} -> \/dev\/null$/.test(description))
+  !before.things.some(({ description, kind }) =>
+    kind === "descriptor" && /^(?:[3-9]|\d{2,}) -> \/dev\/null$/.test(description)
+  )
 
 const count = (things: ReadonlyArray<Thing>, nameOf: (thing: Thing) => string | undefined): Map<string, number> => {
   const counts = new Map<string, number>()
