@@ -8,6 +8,7 @@ import * as Messages from "../support/messages.ts"
 import { rounds } from "../support/spawned.ts"
 
 const runs = { numRuns: rounds(5000, 100_000), seed: 20_261_122 }
+const timeout = rounds(60_000, 900_000)
 
 interface Seen {
   readonly messages: Array<Message>
@@ -105,7 +106,7 @@ describe("Inbound", () => {
     )
     assert.isAbove(ended, runs.numRuns / 10)
     assert.isBelow(ended, runs.numRuns)
-  })
+  }, timeout)
 
   it("joins fragments, with other records between them", () => {
     const answer = payloadOf(290_000)

@@ -10,6 +10,7 @@ import { rounds } from "../support/spawned.ts"
 const encode = Schema.encodeSync(FromBytes)
 const decode = Schema.decodeUnknownResult(FromBytes)
 const runs = { numRuns: rounds(5000, 100_000), seed: 20_261_122 }
+const timeout = rounds(60_000, 900_000)
 
 const tryRead = (bytes: Uint8Array) => Result.try(() => Messages.read(bytes))
 
@@ -24,7 +25,7 @@ describe("Message", () => {
       }),
       runs
     )
-  })
+  }, timeout)
 
   it("is refused by the session exactly when its Schema refuses it", () => {
     const seen = { accepted: 0, refused: 0 }
@@ -41,7 +42,7 @@ describe("Message", () => {
     // both happen often, or the test would say nothing
     assert.isAbove(seen.accepted, runs.numRuns / 20)
     assert.isAbove(seen.refused, runs.numRuns / 20)
-  })
+  }, timeout)
 
   it("has the same kinds in its Schema and in the session", () => {
     const names = Object.keys(kinds).map((tag) => tag.toLowerCase())

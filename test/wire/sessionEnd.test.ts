@@ -26,7 +26,8 @@ const blob = method("test/blob", { payload: Schema.Uint8Array, success: Schema.U
 const echoed = served(echo, (n: number) => Effect.succeed(n))
 const blobbed = served(blob, (bytes) => Effect.succeed(bytes))
 
-const test = (name: string, run: Effect.Effect<void, unknown, Scope.Scope>) => it.live(name, () => Effect.scoped(run))
+const test = (name: string, run: Effect.Effect<void, unknown, Scope.Scope>) =>
+  it.live(name, () => Effect.scoped(run), rounds(60_000, 900_000))
 
 const reasonOf = (call: Effect.Effect<unknown, unknown, any>): Effect.Effect<RemoteErrorReason> =>
   Effect.map(Effect.flip(call), (error) => {

@@ -14,7 +14,8 @@ import { until } from "../support/until.ts"
 const KiB = 1 << 10
 const MiB = 1 << 20
 
-const test = (name: string, run: Effect.Effect<void, unknown, Scope.Scope>) => it.live(name, () => Effect.scoped(run))
+const test = (name: string, run: Effect.Effect<void, unknown, Scope.Scope>) =>
+  it.live(name, () => Effect.scoped(run), rounds(60_000, 900_000))
 
 const reasonOf = (call: Effect.Effect<unknown, unknown, any>): Effect.Effect<RemoteErrorReason> =>
   Effect.map(Effect.flip(call), (error) => (error as RemoteError).reason) as Effect.Effect<RemoteErrorReason>
