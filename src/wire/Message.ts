@@ -273,18 +273,18 @@ type Encoded = typeof Message.Encoded
 
 const toBytes = (message: Encoded): Uint8Array => {
   const { fields, kind } = records[message._tag]
-  const values = message as unknown as Readonly<Record<string, never>>
+  const values: Readonly<Record<string, unknown>> = message
   const header = new Uint8Array(headerSize)
   const view = viewOf(header)
   header[4] = kind
   const parts = fields.map(([name, { bit = 0, part, place }]) => {
-    const value = values[name]!
-    if (place === "method") view.setUint16(6, value, true)
-    else if (place === "id") view.setUint32(8, value, true)
+    const value = values[name]
+    if (place === "method") view.setUint16(6, Number(value), true)
+    else if (place === "id") view.setUint32(8, Number(value), true)
     else if (place === "flag") header[5] |= value ? bit : 0
     else if (value !== undefined) {
       header[5] |= bit
-      return part!.write(value)
+      return part!.write(value as never)
     }
     return new Uint8Array(0)
   })

@@ -4,7 +4,6 @@
  * @stability unstable
  * @since 0.1.0
  */
-import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Schema from "effect/Schema"
@@ -42,9 +41,6 @@ export interface Served {
   /** a `Stream` exactly when `method.stream` */
   readonly handle: (payload: unknown) => Effect.Effect<unknown, unknown, any> | Stream.Stream<unknown, unknown, any>
 }
-
-/** in which context a handler or an effectful codec runs */
-export type Services = Context.Context<never>
 
 /**
  * Compiles a `Method` from its Schemas.

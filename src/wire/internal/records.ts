@@ -85,7 +85,7 @@ const usesMethod = new Set<number>([kind.hello, kind.call])
 const usesNoId = new Set<number>([kind.hello, kind.release, kind.close, kind.goodbye])
 const flagged = new Set<number>([kind.call, kind.fragment, kind.cut])
 
-/** `shape[kind]`: the bits of the header's 8 bytes behind the length that must be zero, as two words */
+/** of each kind: the bits of the header's two words behind the length that must be zero */
 const unusedFirst = Uint32Array.from(
   Object.values(kinds),
   (k) => (flagged.has(k) ? 0xfe00 : 0xff00) + (usesMethod.has(k) ? 0 : 0xffff_0000)
