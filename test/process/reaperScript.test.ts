@@ -9,7 +9,7 @@ import * as Path from "node:path"
 import * as ProcessTable from "../../src/process/internal/processTable.ts"
 import * as ReaperScript from "../../src/process/internal/reaperScript.ts"
 import * as Records from "../../src/process/internal/records.ts"
-import { allDead, type Child, child, families, ready, removed } from "../support/owned.ts"
+import { allDead, type Child, child, families, ready } from "../support/owned.ts"
 import { folder } from "../support/spawned.ts"
 
 const which = (name: string): ReadonlyArray<string> =>
@@ -221,8 +221,8 @@ for (const shell of shells) {
         yield* waitUntil(() => waits() !== undefined && waits() !== first, { interval: 1, what: "another wait" })
         assert.isTrue(isAliveUnsafe(spared))
         yield* kill(owner.pid)
-        yield* allDead([spared])
-        yield* removed(dir)
+        yield* allDead([spared, pid])
+        assert.isFalse(Fs.existsSync(dir))
       }))
 
     it.live("touches nothing while it cannot see whether the owner lives", () =>
@@ -240,7 +240,7 @@ for (const shell of shells) {
         assert.isTrue(isAliveUnsafe(spared))
         limit("100")
         yield* kill(owner.pid)
-        yield* allDead([spared])
+        yield* allDead([spared, pid])
       }))
 
     it.live("forgets nobody while it cannot see whom to kill", () =>

@@ -9,6 +9,7 @@ import * as ChildProcess from "node:child_process"
 import * as Fs from "node:fs"
 import { fileURLToPath } from "node:url"
 import * as ProcessTable from "../../src/process/internal/processTable.ts"
+import { markName } from "../../src/process/internal/records.ts"
 import type { Instructions, Report } from "../fixtures/reaper/owner.ts"
 
 /** A program of test/fixtures/reaper that runs. */
@@ -63,11 +64,39 @@ export const start = (
 /** An owner that has told what it has. */
 export interface Owned extends Program, Report {}
 
-/** Starts an owner whose run directory will be in `folder`. */
+/** The shells that guard a directory. */
+const shellsOf = (directory: string) =>
+  ProcessTable.all().filter(({ pid, state }) => state !== "Z" && ProcessTable.commandLine(pid).includes(directory))
+
+const killGroup = (pid: number): void => {
+  try {
+    process.kill(-pid, "SIGKILL")
+  } catch {
+    // the whole group is gone
+  }
+}
+
+/**
+ * Starts an owner whose run directory will be in `folder`. When the Scope closes it is killed, and its Reaper ends the
+ * rest; children whose Reaper the test has killed are killed here.
+ */
 export const owner = (folder: string, told: Instructions): Effect.Effect<Owned, NeverHappened, Scope.Scope> =>
   Effect.gen(function*() {
     const program = yield* start("owner", JSON.stringify(told), { TMPDIR: folder })
-    return { ...program, ...JSON.parse(yield* program.line) as Report }
+    const report = JSON.parse(yield* program.line) as Report
+    yield* Effect.addFinalizer(() =>
+      Effect.gen(function*() {
+        program.kill()
+        yield* program.end
+        yield* Effect.orDie(
+          waitUntil(() => shellsOf(report.directory).length === 0, { what: `end of ${report.reaper}` })
+        )
+        // a pid alone could be another's by now
+        const ours = (pid: number) => ProcessTable.variable(pid, markName)?.startsWith(report.directory) === true
+        report.children.filter((group) => familyOf([group]).some(ours)).forEach(killGroup)
+      })
+    )
+    return { ...program, ...report }
   })
 
 /** Waits until none of them lives; ten seconds mean that they never would end. */
@@ -103,11 +132,7 @@ export const child = (
     }),
     ({ end, pid }) =>
       Effect.suspend(() => {
-        try {
-          process.kill(-pid, "SIGKILL")
-        } catch {
-          // the whole group is gone
-        }
+        killGroup(pid)
         return end
       })
   )
