@@ -124,7 +124,8 @@ describe("when the transport ends", () => {
   test(
     "interruptions that wait for the peer end",
     Effect.gen(function*() {
-      const never = served(hang, () => Effect.uninterruptible(Effect.sleep(50)))
+      const gate = Deferred.makeUnsafe<void>()
+      const never = served(hang, () => Effect.uninterruptible(Deferred.await(gate)))
       const { a, right } = yield* connected([echoed, never], {
         a: { disconnected: Effect.delay(Effect.succeed(exited), 1) }
       })
@@ -135,6 +136,7 @@ describe("when the transport ends", () => {
       assert.isUndefined(interrupting.pollUnsafe())
       right.destroy()
       yield* Fiber.join(interrupting)
+      yield* Deferred.succeed(gate, undefined)
     })
   )
 
