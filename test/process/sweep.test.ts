@@ -8,18 +8,22 @@ import * as Owner from "../../src/process/internal/owner.ts"
 import * as ProcessTable from "../../src/process/internal/processTable.ts"
 import * as Records from "../../src/process/internal/records.ts"
 import { sweep } from "../../src/process/internal/sweep.ts"
-import { allDead, child, families, owner, removed } from "../support/owned.ts"
+import { allDead, child, families, type Owned, owner, removed } from "../support/owned.ts"
 import { folder } from "../support/spawned.ts"
 
 const swept = (base: string) => Effect.promise((signal) => sweep(base, signal))
 
-/** Kills an owner together with its Reaper: nobody is left to tidy up. */
-const killBoth = (owned: { readonly pid: number; readonly reaper: number; readonly kill: () => void }) =>
+/**
+ * Kills an owner together with its Reaper: nobody is left to tidy up. The owner is reaped then: a zombie's threads may
+ * still hold its socket, which answers.
+ */
+const killBoth = (owned: Owned) =>
   Effect.gen(function*() {
     yield* freeze(owned.pid)
     yield* kill(owned.reaper)
     owned.kill()
-    yield* allDead([owned.pid, owned.reaper])
+    yield* allDead([owned.reaper])
+    yield* owned.end
   }).pipe(Effect.scoped)
 
 /** An owner as it would have described itself, if it is dead by now. */
