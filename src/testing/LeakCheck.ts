@@ -89,12 +89,18 @@ export class LeaksFound extends Schema.TaggedError<LeaksFound>("effect-multiproc
  * @since 0.1.0
  */
 export class Snapshot {
-  /** @internal */
-  readonly observation: Observation
+  readonly #before: Observation = observe()
+
+  private constructor() {}
 
   /** @internal */
-  constructor(observation: Observation) {
-    this.observation = observation
+  static take(): Snapshot {
+    return new Snapshot()
+  }
+
+  /** @internal */
+  added(): ReadonlyArray<Leak> {
+    return difference(this.#before, observe(this.#before)).map(({ description, kind }) => ({ kind, description }))
   }
 }
 
@@ -122,7 +128,7 @@ export interface Options {
  * @category constructors
  * @since 0.1.0
  */
-export const snapshot = (): Snapshot => new Snapshot(observe())
+export const snapshot = (): Snapshot => Snapshot.take()
 
 /**
  * What there is now that was not there when the snapshot was taken, without waiting for anything to end.
@@ -135,8 +141,7 @@ export const snapshot = (): Snapshot => new Snapshot(observe())
  * @category checking
  * @since 0.1.0
  */
-export const leaks = (since: Snapshot): ReadonlyArray<Leak> =>
-  difference(since.observation, observe(since.observation)).map(({ description, kind }) => ({ kind, description }))
+export const leaks = (since: Snapshot): ReadonlyArray<Leak> => since.added()
 
 const defaultTimeout = 10_000
 
