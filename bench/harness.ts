@@ -1,21 +1,27 @@
 /**
  * Measures us beside others, in one run.
  *
- * All are measured in turn, round by round, so that whatever else the machine does meets all of them. A row holds the
- * medians over the rounds; its ratio is the median of each round's ours / first floor.
+ * All are measured in turn, round by round, each round beginning with another one, so that whatever else the machine
+ * does meets all of them. A row holds the medians over the rounds.
  */
+import * as Cause from "effect/Cause"
+import * as Console from "effect/Console"
+import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 
-/** A floor is what any solution pays; a peer is another solution. */
+export type Better = "lower" | "higher"
+
+/** A peer is another solution; a floor is what any solution pays. */
 export interface Row {
   readonly case: string
   readonly name: string
   readonly unit: string
-  readonly better: "lower" | "higher"
+  readonly better: Better
   readonly ours: number
   readonly peers: Readonly<Record<string, number>>
   readonly floors: Readonly<Record<string, number>>
+  /** ours against the best of the peers: above 1 we are ahead, whichever direction is better */
   readonly ratio: number
 }
 
@@ -25,7 +31,7 @@ export type Measure = Effect.Effect<number, unknown, Scope.Scope>
 export interface Contest {
   readonly name: string
   readonly unit: string
-  readonly better: "lower" | "higher"
+  readonly better: Better
   readonly rounds: number
   readonly ours: Measure
   readonly peers: Readonly<Record<string, Measure>>
@@ -35,43 +41,77 @@ export interface Contest {
 /** Makes the contests of a case; what they share lives in its Scope. */
 export type Case = (quick: boolean) => Effect.Effect<ReadonlyArray<Contest>, unknown, Scope.Scope>
 
-export const median = (values: ReadonlyArray<number>): number => {
+class NoPeers extends Data.TaggedError("NoPeers")<{ readonly message: string }> {}
+
+const said = new Set<string>()
+
+/** Somebody else's failure costs him his place, and one line. */
+const orLeaveOut = <A, R>(name: string, effect: Effect.Effect<A, unknown, R>): Effect.Effect<A | undefined, never, R> =>
+  effect.pipe(
+    Effect.timeout("1 minute"),
+    Effect.catchCause((cause) => {
+      if (Cause.hasInterruptsOnly(cause)) return Effect.interrupt
+      const line = `${name} is left out: ${String(Cause.squash(cause)).split("\n", 1)[0]}`
+      if (said.has(line)) return Effect.undefined
+      said.add(line)
+      return Effect.as(Console.error(line), undefined)
+    })
+  )
+
+/** Opens those that can be opened. */
+export const openAll = Effect.fnUntraced(function*<A>(
+  solutions: Readonly<Record<string, Effect.Effect<A, unknown, Scope.Scope>>>
+) {
+  const open: Record<string, A> = {}
+  for (const [name, solution] of Object.entries(solutions)) {
+    const opened = yield* orLeaveOut(name, solution)
+    if (opened !== undefined) open[name] = opened
+  }
+  return open
+})
+
+const median = (values: ReadonlyArray<number>): number => {
   const sorted = values.toSorted((a, b) => a - b)
   const middle = sorted.length >> 1
   return sorted.length % 2 === 1 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2
 }
 
-const round = (value: number): number => Number(value.toPrecision(4))
+const short = (value: number): number => Number(value.toPrecision(4))
 
-/** One round that does not count, and then those that do. */
+/** One round that does not count if there are several, and then those that do. */
 export const measure = Effect.fnUntraced(function*(name: string, contest: Contest) {
-  const measures = { ours: contest.ours, ...contest.peers, ...contest.floors }
-  const taken = new Map(Object.keys(measures).map((key) => [key, [] as Array<number>]))
-  for (let i = -1; i < contest.rounds; i++) {
-    for (const [key, take] of Object.entries(measures)) {
-      const value = yield* Effect.scoped(take)
-      if (i >= 0) taken.get(key)!.push(value)
+  const { better, floors, ours, peers, rounds, unit } = contest
+  let entrants = Object.entries({ ...floors, ...peers, ours }).map(([name, take]) => ({
+    name,
+    take,
+    taken: [] as Array<number>
+  }))
+  for (let i = rounds === 1 ? 0 : -1; i < rounds; i++) {
+    for (const entrant of entrants.slice()) {
+      const take = Effect.scoped(entrant.take)
+      const value = yield* entrant.name === "ours" ? take : orLeaveOut(entrant.name, take)
+      if (value === undefined) entrants = entrants.filter((other) => other !== entrant)
+      else if (i >= 0) entrant.taken.push(value)
     }
+    entrants.push(entrants.shift()!)
   }
-  const medians = (of: Readonly<Record<string, Measure>>) =>
-    Object.fromEntries(Object.keys(of).map((key) => [key, round(median(taken.get(key)!))]))
-  const floor = taken.get(Object.keys(contest.floors)[0]!)!
-  const row: Row = {
+  const medians = (of: Readonly<Record<string, Measure>>): Record<string, number> =>
+    Object.fromEntries(
+      Object.keys(of).flatMap((key) =>
+        entrants.filter(({ name }) => name === key).map(({ taken }) => [key, short(median(taken))])
+      )
+    )
+  const row = {
     case: name,
     name: contest.name,
-    unit: contest.unit,
-    better: contest.better,
-    ours: round(median(taken.get("ours")!)),
-    peers: medians(contest.peers),
-    floors: medians(contest.floors),
-    ratio: round(median(taken.get("ours")!.map((value, i) => value / floor[i]!)))
+    unit,
+    better,
+    ours: medians({ ours })["ours"]!,
+    peers: medians(peers),
+    floors: medians(floors)
   }
-  return row
+  const others = Object.values(row.peers)
+  if (others.length === 0) return yield* new NoPeers({ message: `No peer is left in ${name}: ${contest.name}` })
+  const ratio = better === "lower" ? Math.min(...others) / row.ours : row.ours / Math.max(...others)
+  return { ...row, ratio: short(ratio) } satisfies Row
 })
-
-/** How long an Effect takes, in milliseconds. */
-export const millis = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<number, E, R> =>
-  Effect.suspend(() => {
-    const begin = performance.now()
-    return Effect.map(effect, () => performance.now() - begin)
-  })

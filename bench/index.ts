@@ -1,5 +1,5 @@
 /**
- *     npm run bench -- [CASE ...] [--quick] [--json]
+ *     npm run bench -- [CASE ...] [--quick] [--json | --publish]
  */
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import * as Console from "effect/Console"
@@ -10,23 +10,18 @@ import { parseArgs } from "node:util"
 import { calls } from "./cases/calls.ts"
 import { start } from "./cases/start.ts"
 import { type Case, measure, type Row } from "./harness.ts"
+import * as Report from "./report.ts"
 
 const cases: Readonly<Record<string, Case>> = { start, calls }
 
-const usage = `Usage: npm run bench -- [CASE ...] [--quick] [--json]
+const usage = `Usage: npm run bench -- [CASE ...] [--quick] [--json | --publish]
 
-  CASE     ${Object.keys(cases).join(", ")}; default all
-  --quick  fewer rounds, to see that it works
-  --json   a JSON object a line
+  CASE       ${Object.keys(cases).join(", ")}; default all
+  --quick    fewer rounds, to see that it works
+  --json     a JSON object a row
+  --publish  puts the results of all cases into docs/benchmarks.md
 
-All numbers are medians. The ratio is ours / the first floor.`
-
-const text = (row: Row): string => {
-  const others = Object.entries({ ...row.floors, ...row.peers }).map(([name, value]) => `${name} ${value}`)
-  return `${row.name} (${row.unit}, ${row.better} is better)\n  ours ${row.ours}, ${
-    others.join(", ")
-  }: ratio ${row.ratio}`
-}
+All numbers are medians. The ratio is ours against the best peer: above 1 we are ahead.`
 
 class Misuse extends Data.TaggedError("Misuse")<{ readonly message: string }> {
   override readonly [Runtime.errorExitCode] = 2
@@ -35,28 +30,39 @@ class Misuse extends Data.TaggedError("Misuse")<{ readonly message: string }> {
 
 const options = Effect.try({
   try: () => {
+    const flag = { type: "boolean", default: false } as const
     const { positionals, values } = parseArgs({
       allowPositionals: true,
-      options: { quick: { type: "boolean", default: false }, json: { type: "boolean", default: false } }
+      options: { quick: flag, json: flag, publish: flag }
     })
     const unknown = positionals.find((name) => !Object.hasOwn(cases, name))
     if (unknown !== undefined) throw new Error(`There is no case ${unknown}`)
+    if (values.publish && (positionals.length > 0 || values.quick || values.json)) {
+      throw new Error("--publish goes with all cases, and stands alone")
+    }
     return { ...values, names: positionals.length === 0 ? Object.keys(cases) : positionals }
   },
   catch: (error) => new Misuse({ message: `${error instanceof Error ? error.message : String(error)}\n\n${usage}` })
 }).pipe(Effect.tapError(({ message }) => Console.error(message)))
 
 const main = Effect.gen(function*() {
-  const { json, names, quick } = yield* options
-  if (!json) yield* Console.log(`Node.js ${process.version}, ${process.platform} ${process.arch}\n`)
+  const { json, names, publish, quick } = yield* options
+  const tables: Array<string> = []
+  if (!json) yield* Console.log(`${Report.machine()}\n`)
   for (const name of names) {
+    const rows: Array<Row> = []
     yield* Effect.scoped(Effect.gen(function*() {
       for (const contest of yield* cases[name]!(quick)) {
         const row = yield* measure(name, contest)
-        yield* Console.log(json ? JSON.stringify(row) : text(row))
+        rows.push(row)
+        if (json) yield* Console.log(JSON.stringify(row))
       }
     }))
+    if (json) continue
+    tables.push(Report.table(rows))
+    yield* Console.log(`${tables.at(-1)}\n`)
   }
+  if (publish) yield* Effect.sync(() => Report.publish(tables))
 })
 
 NodeRuntime.runMain(main)

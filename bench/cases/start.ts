@@ -1,47 +1,41 @@
 /** From nothing to a first answer, and from nothing to an end. */
-import * as Process from "effect-multiprocessing/Process"
-import * as ProcessLayer from "effect-multiprocessing/ProcessLayer"
 import * as Effect from "effect/Effect"
-import * as Layer from "effect/Layer"
-import { Echo, echoOnce } from "../echo/contract.ts"
-import { type Case, millis } from "../harness.ts"
-import * as Peers from "../peers/index.ts"
+import { type Case, type Measure } from "../harness.ts"
+import * as Ours from "../ours/index.ts"
+import { childProcess } from "../peers/childProcess.ts"
+import { emptyNode } from "../peers/emptyNode.ts"
+import { type Solution, timed } from "../worker.ts"
 
-const EchoProcess = ProcessLayer.make({
-  module: new URL("../echo/live.ts", import.meta.url),
-  services: [Echo]
-})
+const firstAnswer = <R>(solution: Effect.Effect<Effect.Success<Solution>, unknown, R>) =>
+  timed(Effect.flatMap(solution, ({ tiny }) => tiny!(1, 1)))
 
 export const start: Case = Effect.fnUntraced(function*(quick) {
-  const spawner = yield* Layer.build(ProcessLayer.spawn)
-  const firstAnswer = Layer.build(EchoProcess).pipe(
-    Effect.flatMap((context) => Effect.provide(Effect.flatMap(Echo, ({ echo }) => echo({ n: 1 })), context)),
-    Effect.provide(spawner)
-  )
-  const joined = Process.start(echoOnce, { n: 1 }).pipe(
-    Effect.flatMap(({ join }) => join),
-    Effect.provide(spawner)
-  )
-  const fork = Effect.flatMap(Peers.forked, (exchange) => exchange(1, 1))
-  const rounds = quick ? 1 : 11
+  const spawner = yield* Ours.spawner
+  const rounds = quick ? 1 : 15
+  const unit = "ms"
+  const better = "lower"
+  const solutions = { child_process: childProcess("json") }
+  const each = (measure: (solution: Solution) => Measure) =>
+    Object.fromEntries(Object.entries(solutions).map(([name, solution]) => [name, measure(solution)]))
+  const floors = { "node -e 0": emptyNode }
   return [
     {
-      name: "first answer of a new process",
-      unit: "ms",
-      better: "lower",
+      name: "first answer of a new worker",
+      unit,
+      better,
       rounds,
-      ours: millis(firstAnswer),
-      floors: { "node -e 0": millis(Peers.emptyNode) },
-      peers: { "child_process.fork": millis(fork) }
+      ours: Effect.provide(firstAnswer(Ours.child), spawner),
+      peers: each(firstAnswer),
+      floors
     },
     {
-      name: "a function started and joined",
-      unit: "ms",
-      better: "lower",
+      name: "from start to end of one function",
+      unit,
+      better,
       rounds,
-      ours: millis(joined),
-      floors: { "node -e 0": millis(Peers.emptyNode) },
-      peers: { "child_process.fork": millis(Effect.scoped(fork)) }
+      ours: Effect.provide(Ours.joined, spawner),
+      peers: each((solution) => timed(Effect.scoped(firstAnswer(solution)))),
+      floors
     }
   ]
 })

@@ -1,0 +1,62 @@
+/** What is sent, and how an answer is known to be right: nobody wins by being wrong. */
+export interface Payload<A> {
+  readonly name: string
+  readonly make: (n: number) => A
+  readonly isAnswer: (answer: unknown, n: number) => boolean
+}
+
+export interface Tiny {
+  readonly n: number
+}
+
+export const tiny: Payload<Tiny> = {
+  name: "tiny",
+  make: (n) => ({ n }),
+  isAnswer: (answer, n) => (answer as Partial<Tiny>).n === n
+}
+
+export interface Person {
+  readonly id: number
+  readonly name: string
+  readonly email: string
+  readonly tags: ReadonlyArray<string>
+  readonly position: { readonly x: number; readonly y: number }
+  readonly active: boolean
+}
+
+export const person: Payload<Person> = {
+  name: "person",
+  make: (n) => ({
+    id: n,
+    name: "Ada Lovelace",
+    email: "ada@example.org",
+    tags: ["a", "b", "c"],
+    position: { x: 1.5, y: 2.5 },
+    active: true
+  }),
+  isAnswer: (answer, n) => {
+    const { active, email, id, name, position, tags } = answer as Partial<Person>
+    return id === n && name === "Ada Lovelace" && email === "ada@example.org" && active === true &&
+      position?.x === 1.5 && position.y === 2.5 && tags?.length === 3 && tags[2] === "c"
+  }
+}
+
+/** One byte of a page, different on each. */
+const byteAt = (index: number): number => (index >> 12) * 31 & 255
+
+/** Bytes whose every page is looked at. */
+export const bytes = (size: number): Payload<Uint8Array> => {
+  const data = Uint8Array.from({ length: size }, (_, i) => byteAt(i))
+  return {
+    name: "bytes",
+    make: (n) => {
+      data[0] = n
+      return data
+    },
+    isAnswer: (answer, n) => {
+      if (!(answer instanceof Uint8Array) || answer.length !== size || answer[0] !== (n & 255)) return false
+      for (let i = 4096; i < size; i += 4096) if (answer[i] !== byteAt(i)) return false
+      return true
+    }
+  }
+}

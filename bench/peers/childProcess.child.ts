@@ -1,0 +1,28 @@
+import * as Payloads from "../payloads.ts"
+
+type Question =
+  | { readonly echo: unknown }
+  | { readonly numbers: { readonly count: number; readonly chunk: number } }
+  | { readonly blobs: { readonly count: number; readonly size: number } }
+
+/** When the channel has had enough, one waits. */
+const send = (message: unknown): Promise<void> | undefined => {
+  let sent: () => void
+  const whenSent = new Promise<void>((resolve) => sent = resolve)
+  return process.send!(message, () => sent()) ? undefined : whenSent
+}
+
+process.on("message", async (question: Question) => {
+  if ("echo" in question) return process.send!(question.echo)
+  if ("numbers" in question) {
+    const { chunk, count } = question.numbers
+    for (let n = 0; n < count; n += chunk) {
+      await send(Array.from({ length: Math.min(chunk, count - n) }, (_, i) => n + i + 1))
+    }
+  } else {
+    const { count, size } = question.blobs
+    const blob = Payloads.bytes(size).make(0)
+    for (let n = 0; n < count; n++) await send([blob])
+  }
+  return process.send!(null)
+})
