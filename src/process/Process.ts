@@ -116,9 +116,9 @@ export const start = <F extends FnOf<false>>(
   Spawner.Spawner | Scope.Scope | Remote.FnServices<F>
 > =>
   Effect.gen(function*() {
-    const { child, method, payload } = yield* begin(fn, args)
+    const { child, contract, payload } = yield* begin(fn, args)
     const running = yield* Effect.forkDetach(
-      Effect.ensuring(child.session.call(method, payload), child.stop),
+      Effect.ensuring(child.session.call(contract.method, payload, { timeout: contract.timeout }), child.stop),
       { startImmediately: true }
     )
     // Runs before the child's own finalizer, which ends it whatever it does.
@@ -154,8 +154,8 @@ export const stream = <F extends FnOf<true>>(
   Spawner.Spawner | Exclude<Remote.FnServices<F>, Scope.Scope>
 > =>
   Stream.unwrap(
-    Effect.map(begin(fn, args), ({ child, method, payload }): Stream.Stream<any, any, any> =>
-      child.session.stream(method, payload))
+    Effect.map(begin(fn, args), ({ child, contract, payload }): Stream.Stream<any, any, any> =>
+      child.session.stream(contract.method, payload, { timeout: contract.timeout }))
   )
 
 const begin = Effect.fnUntraced(function*(fn: Remote.AnyFn, args: ReadonlyArray<unknown>) {
@@ -172,7 +172,7 @@ const begin = Effect.fnUntraced(function*(fn: Remote.AnyFn, args: ReadonlyArray<
     mode: "call",
     wants: [Implementation.declarationOf(fn)]
   }, options)
-  return { child, method: contract.method, payload }
+  return { child, contract, payload }
 })
 
 const makeHandle = (id: string, child: Child, running: Fiber.Fiber<any, any>): Process<any, any> => {
@@ -220,12 +220,14 @@ const outcome = (
 ): Effect.Effect<unknown, unknown> => {
   const died = Effect.fail(new ProcessError({ reason: exited }))
   if (Exit.isSuccess(exit)) return exited.exitCode === 0 ? exit : died
-  if (Cause.hasInterruptsOnly(exit.cause)) {
-    return Effect.fail(new RemoteError({ reason: new RemoteInterrupted({ method: id }) }))
-  }
   const error = Cause.findErrorOption(exit.cause)
-  const lost = Option.isSome(error) && error.value instanceof RemoteError && error.value.reason._tag === "ProcessExited"
-  return lost || exited.exitCode < 0 || exited.exitCode > 1 ? died : exit
+  const reason = Option.isSome(error) && error.value instanceof RemoteError ? error.value.reason._tag : undefined
+  // How it ended after its deadline is only what followed from that.
+  if (reason === "CallTimeout") return exit
+  if (reason === "ProcessExited" || exited.exitCode < 0 || exited.exitCode > 1) return died
+  return Cause.hasInterruptsOnly(exit.cause)
+    ? Effect.fail(new RemoteError({ reason: new RemoteInterrupted({ method: id }) }))
+    : exit
 }
 
 /**

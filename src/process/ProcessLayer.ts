@@ -15,6 +15,7 @@ import type { PayloadSchema } from "../remote/internal/grammar.ts"
 import * as Implementation from "../remote/internal/implementation.ts"
 import * as Remote from "../remote/Remote.ts"
 import * as Crew from "./internal/crew.ts"
+import * as Dispatch from "./internal/dispatch.ts"
 import { type HostOptions, resolve } from "./internal/options.ts"
 import { InvalidOption, ProcessError } from "./ProcessError.ts"
 import * as Spawner from "./Spawner.ts"
@@ -105,8 +106,12 @@ export interface Options<S extends ReadonlyArray<Hosted>> extends HostOptions {
  *
  * The children live as long as the Layer's Scope. A child that dies fails the calls it was answering, each with a
  * `RemoteError` whose reason is `ProcessExited`, and no others. It is replaced once: a replacement is replaced in turn
- * when it has answered at least one call. Calls wait while a replacement starts. Interrupting a call interrupts the
- * handler's fiber in the child and waits for its finalizers. Streams keep their back-pressure.
+ * when it has answered at least one call. Calls wait while a replacement starts, and those of methods that are declared
+ * `idempotent` move to another child instead of failing. Streams keep their back-pressure.
+ *
+ * Interrupting a call interrupts the handler's fiber in the child and waits for its finalizers. A child that has not let
+ * go of the call within `forceAfter` (5 seconds) is killed, and replaced; so is one that stays busy with a call whose
+ * `timeout` has passed.
  *
  * **Gotchas**
  *
@@ -154,13 +159,9 @@ const hosted = (
 ): readonly [key: string, service: unknown] => {
   const { id } = declaration
   const send = (name: string) => {
-    const { method, stream } = declaration.contracts[name]!
-    return (payload: unknown) => {
-      const key = route?.({ service: id, method: name, payload })
-      return stream
-        ? Stream.unwrap(Effect.map(crew.pick(method.id, key), (member) => member.stream(method, payload)))
-        : Effect.flatMap(crew.pick(method.id, key), (member) => member.call(method, payload))
-    }
+    const contract = declaration.contracts[name]!
+    const dispatch = contract.stream ? Dispatch.stream : Dispatch.call
+    return (payload: unknown) => dispatch(crew, contract, payload, route?.({ service: id, method: name, payload }))
   }
   if (declaration.kind === "fn") {
     const call = send(id)

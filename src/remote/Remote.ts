@@ -9,6 +9,7 @@
  * @since 0.1.0
  */
 import * as Context from "effect/Context"
+import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type * as Schema from "effect/Schema"
@@ -18,7 +19,7 @@ import type { RemoteError } from "../wire/RemoteError.ts"
 import * as Contract from "./internal/contract.ts"
 import type { Args, Checked, Handlers, HostServices, Methods, MissingSelf, NoExtra, Proxy } from "./internal/grammar.ts"
 import * as Implementation from "./internal/implementation.ts"
-import { inProcess } from "./internal/inProcess.ts"
+import { inProcess, limited } from "./internal/inProcess.ts"
 import { checkId, checkMethod } from "./internal/names.ts"
 
 export type {
@@ -207,7 +208,7 @@ type FnServerServices<F extends AnyFn> = Exclude<
  * - `module` is the URL of the file whose default export is a Layer that implements it (`fn.toLayer`), or
  *   `Remote.module(url, { export })`.
  *
- * - `payload`, `success`, `error` and `stream` are those of `MethodOptions`.
+ * - `payload`, `success`, `error`, `stream`, `timeout` and `idempotent` are those of `MethodOptions`.
  *
  * **Gotchas**
  *
@@ -245,6 +246,8 @@ export const fn: <
   readonly success?: S
   readonly error?: E
   readonly stream?: St
+  readonly timeout?: Duration.Input
+  readonly idempotent?: boolean
 }) => Fn<
   Id,
   P extends Schema.Top ? P : P extends Schema.Struct.Fields ? Schema.Struct<P> : never,
@@ -273,7 +276,11 @@ export const fn: <
         const implementation = Implementation.make(declaration, { [id]: handler }, context)
         return Context.add(Implementation.mark(declaration), key, implementation)
       })),
-    call: inProcess(contract, (payload) => Effect.map(key, ({ call }) => call(id, payload)))
+    call: inProcess(contract, (payload) =>
+      Effect.map(key, (implementation) => {
+        const answer = implementation.call(id, payload)
+        return Implementation.isHere(implementation) ? limited(contract, answer) : answer
+      }))
   }
 }
 
@@ -387,7 +394,8 @@ export const Service: <Self = never>() => <const Id extends string, const M exte
           const implementation = Implementation.make(declaration, handlers, context)
           const shape = Implementation.proxy(
             declaration,
-            (name, contract) => inProcess(contract, (payload) => Effect.succeed(implementation.call(name, payload)))
+            (name, contract) =>
+              inProcess(contract, (payload) => Effect.succeed(limited(contract, implementation.call(name, payload))))
           )
           Implementation.attach(shape, implementation)
           return Context.add(Implementation.mark(declaration), key, shape)

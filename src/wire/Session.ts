@@ -99,10 +99,31 @@ export interface Options {
   readonly budget?: number | undefined
   /** pings a silent peer, and takes one that stays silent as gone; only for connections that can be half open */
   readonly pingInterval?: Duration.Input | undefined
+  /** what becomes of a peer that does not let go of a call which was interrupted, or whose deadline has passed */
+  readonly overdue?: {
+    /** milliseconds that it has for that; asked for each such call. Infinity: as long as it likes */
+    readonly after: () => number
+    /** called once for each call that it did not let go of in time */
+    readonly force: (method: string, waited: number) => void
+  } | undefined
   /** asked once when the peer or the transport ended the session: why; default `Disconnected` */
   readonly disconnected?: Effect.Effect<RemoteErrorReason> | undefined
   /** the peer gave these leases back */
   readonly onRelease?: ((ids: ReadonlyArray<number>) => void) | undefined
+}
+
+/**
+ * How long a call may take.
+ *
+ * @stability unstable
+ * @category options
+ * @since 0.1.0
+ */
+export interface CallOptions {
+  /** then it fails with `CallTimeout`, at once, and its handler is interrupted; default none */
+  readonly timeout?: Duration.Input | undefined
+  /** from when on that counts, as `performance.now()` told it; default the call's beginning */
+  readonly since?: number | undefined
 }
 
 /**
@@ -121,15 +142,11 @@ export interface Session {
    * Calls `method` at the peer.
    *
    * Fails with the method's declared error or with `RemoteError`. Its interruption ends when the peer has run the
-   * handler's finalizers, or with the session. `timeout` fails the call with `CallTimeout` and interrupts the handler.
+   * handler's finalizers, or with the session.
    */
-  readonly call: (
-    method: Method,
-    payload: unknown,
-    options?: { readonly timeout?: Duration.Input | undefined }
-  ) => Effect.Effect<unknown, unknown, any>
-  /** as `call`, for a method whose `stream` is true */
-  readonly stream: (method: Method, payload: unknown) => Stream.Stream<unknown, unknown, any>
+  readonly call: (method: Method, payload: unknown, options?: CallOptions) => Effect.Effect<unknown, unknown, any>
+  /** as `call`, for a method whose `stream` is true; `timeout` is for the whole of it */
+  readonly stream: (method: Method, payload: unknown, options?: CallOptions) => Stream.Stream<unknown, unknown, any>
   /** whether calls can still be sent; false before the first call fails for the session's end */
   readonly isOpen: () => boolean
   /** calls and streams of this end that the peer has not answered finally */

@@ -14,6 +14,13 @@ const lineOf = (file: string, text: string): number =>
 
 /** What is printed; a program's children print in their own time, so that those lines have no place among the others. */
 const printed: Record<string, (lines: ReadonlyArray<string>) => void> = {
+  deadlines: (lines) =>
+    assert.deepStrictEqual(lines.toSorted(), [
+      "child: thorough was interrupted",
+      "counted 8 letters",
+      "no answer within 200 ms",
+      "the evil pattern: None"
+    ]),
   errors: (lines) =>
     assert.deepStrictEqual(lines, [
       "declared: 1 divided by zero",

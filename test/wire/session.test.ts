@@ -7,7 +7,7 @@ import * as Fiber from "effect/Fiber"
 import * as Schema from "effect/Schema"
 import * as SchemaTransformation from "effect/SchemaTransformation"
 import type * as Scope from "effect/Scope"
-import { ProcessExited, RemoteError, type RemoteErrorReason } from "../../src/wire/RemoteError.ts"
+import { CallTimeout, ProcessExited, RemoteError, type RemoteErrorReason } from "../../src/wire/RemoteError.ts"
 import type { Session } from "../../src/wire/Session.ts"
 import { Boom, connected, method, served } from "../support/sessions.ts"
 import { until } from "../support/until.ts"
@@ -554,6 +554,18 @@ describe("a timeout", () => {
       right.pause()
       assert.isTrue(Exit.hasInterrupts(yield* Deferred.await(ended)))
       assert.strictEqual((yield* Fiber.join(call))._tag, "CallTimeout")
+    })
+  )
+
+  test(
+    "is the caller's own, also where the peer is the first to notice",
+    Effect.gen(function*() {
+      // As the peer would say it: what was left of the time when the call arrived.
+      const noticed = new RemoteError({ reason: new CallTimeout({ method: "test/hang", timeout: 59_999 }) })
+      const elsewhere = new RemoteError({ reason: new CallTimeout({ method: "test/other", timeout: 7 }) })
+      const { a } = yield* connected([served(hang, (n) => Effect.fail(n === 1 ? noticed : elsewhere))])
+      assert.deepInclude(yield* reasonOf(a.call(hang, 1, { timeout: "1 minute" })), { timeout: 60_000 })
+      assert.deepInclude(yield* reasonOf(a.call(hang, 2, { timeout: "1 minute" })), { timeout: 7 })
     })
   )
 

@@ -43,6 +43,8 @@ export interface Child extends Launch.Launched {
   readonly identity: ReadonlyArray<number>
   readonly daemon: boolean
   readonly session: Session.Session
+  /** whether it was killed because an interrupted call had not let go of it */
+  readonly forced: () => boolean
   /** Asks it to end, and makes sure that it does; again is the same end. */
   readonly stop: Effect.Effect<void>
   /** `stop`, and the end of what it left in its group and of all that we held for it. */
@@ -101,7 +103,8 @@ export const start = (owner: Owner, work: Work, options: Resolved): Effect.Effec
         Effect.onExit((exit) => Exit.isFailure(exit) ? life.abandon(exit.cause) : Effect.void)
       )
       yield* Effect.addFinalizer(() => life.end)
-      return life.child = { ...launched, identity, daemon: options.daemon, session, stop: life.stop, end: life.end }
+      const { end, forced, stop } = life
+      return life.child = { ...launched, identity, daemon: options.daemon, session, forced, stop, end }
     })
   )
 
@@ -219,7 +222,14 @@ const makeLife = Effect.fnUntraced(function*(
   const peer = `${launched.name} (pid ${pid})`
   const sessionScope = yield* Scope.make()
   let session: Session.Session | undefined
+  let forced = false
   ours.on("error", () => {})
+
+  /** Only its end frees a child from a call that does not yield, and us from waiting for it. */
+  const force = (method: string, waited: number): void => {
+    forced = true
+    signalGroup("SIGKILL", `forceAfter: ${method} had not let go ${Math.round(waited)} ms after its interruption`)
+  }
 
   /** A child without its connection is of no use, and says by its exit why that broke. */
   const disconnected = Effect.gen(function*() {
@@ -231,6 +241,7 @@ const makeLife = Effect.fnUntraced(function*(
   const connect = Effect.gen(function*() {
     const opened = yield* Session.make({
       transport: Transport.fromSocket(ours, { peer, inlet }),
+      overdue: { after: () => EndBy.limitWait(options.forceAfter), force },
       disconnected
     }).pipe(Scope.provide(sessionScope))
     session = opened
@@ -285,6 +296,7 @@ const makeLife = Effect.fnUntraced(function*(
   const life = {
     child: undefined as Child | undefined,
     connect,
+    forced: () => forced,
     stop,
     end: yield* Effect.cached(Effect.uninterruptible(Effect.andThen(stop, finish))),
     kill,

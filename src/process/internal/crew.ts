@@ -5,7 +5,6 @@ import * as Exit from "effect/Exit"
 import * as Hash from "effect/Hash"
 import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
-import type * as Method from "../../wire/Method.ts"
 import { RemoteError, SessionClosed, Unavailable } from "../../wire/RemoteError.ts"
 import type { Session } from "../../wire/Session.ts"
 import type { ProcessError } from "../ProcessError.ts"
@@ -22,8 +21,10 @@ export interface Call {
 
 export interface Member {
   readonly session: Session
-  readonly call: (method: Method.Method, payload: unknown) => Effect.Effect<unknown, unknown, any>
-  readonly stream: (method: Method.Method, payload: unknown) => Stream.Stream<unknown, unknown, any>
+  /** whether it was killed because of another call */
+  readonly forced: () => boolean
+  readonly call: Session["call"]
+  readonly stream: Session["stream"]
 }
 
 export interface Crew {
@@ -79,7 +80,10 @@ export const make = Effect.fnUntraced(function*(options: {
       occupant(place)
       const exited = yield* child.exit
       yield* Scope.close(own, Exit.void)
-      if (!replaceable && !answered) return giveUp(place, `its replacement died too: ${exited.message}`)
+      // One that was killed for what it was asked is not one that cannot live.
+      if (!replaceable && !answered && !child.forced()) {
+        return giveUp(place, `its replacement died too: ${exited.message}`)
+      }
       return yield* Effect.matchEffect(start, {
         onSuccess: (replacement) => keep(place, replacement.child, replacement.own, false),
         onFailure: (error) => Effect.sync(() => giveUp(place, `no replacement could be started: ${error.message}`))
@@ -138,7 +142,7 @@ export const make = Effect.fnUntraced(function*(options: {
 })
 
 /** Wraps calls only until the first of them has been answered. */
-const memberOf = ({ session }: Child, note: () => void): Member => {
+const memberOf = ({ forced, session }: Child, note: () => void): Member => {
   let noted = false
   const answered = Effect.sync(() => {
     noted = true
@@ -146,12 +150,13 @@ const memberOf = ({ session }: Child, note: () => void): Member => {
   })
   return {
     session,
-    call: (method, payload) => {
-      const call = session.call(method, payload)
+    forced,
+    call: (method, payload, options) => {
+      const call = session.call(method, payload, options)
       return noted ? call : Effect.tap(call, answered)
     },
-    stream: (method, payload) => {
-      const stream = session.stream(method, payload)
+    stream: (method, payload, options) => {
+      const stream = session.stream(method, payload, options)
       return noted ? stream : Stream.onFirst(stream, () => answered)
     }
   }

@@ -17,7 +17,12 @@ export interface Deadlines {
 }
 
 /** The rest of the time, of which we need some ourselves. */
-export const limit = ({ close, kill }: Deadlines): Deadlines => {
-  const rest = Math.max(0, endBy - performance.now()) * 0.8
-  return { close: Math.min(close, rest * 0.75), kill: Math.min(kill, rest * 0.25) }
-}
+const rest = (): number => Math.max(0, endBy - performance.now()) * 0.8
+
+export const limit = ({ close, kill }: Deadlines): Deadlines => ({
+  close: Math.min(close, rest() * 0.75),
+  kill: Math.min(kill, rest() * 0.25)
+})
+
+/** For a wait that must be over before `limit`'s begins: at most half of the rest. */
+export const limitWait = (millis: number): number => Math.min(millis, rest() * 0.5)

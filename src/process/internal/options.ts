@@ -34,6 +34,11 @@ export interface HostOptions {
     readonly stdout?: Exclude<Stdio, "pipe"> | undefined
     readonly stderr?: Stdio | undefined
   } | undefined
+  /**
+   * How long an interrupted call, or one whose `timeout` has passed, may keep the child busy before it must have let go:
+   * then the child is killed. Infinity: as long as it likes. Default 5 seconds
+   */
+  readonly forceAfter?: Duration.Input | undefined
   /** until the child must be ready; default 10 seconds */
   readonly startTimeout?: Duration.Input | undefined
   /** for the child's fibers and finalizers, once its Scope has ended; then SIGTERM. Default 5 seconds */
@@ -80,6 +85,8 @@ export interface Resolved {
   readonly argv: ReadonlyArray<string>
   readonly stdio: readonly [Stdio, Stdio, Stdio]
   /** milliseconds */
+  readonly forceAfter: number
+  /** milliseconds */
   readonly startTimeout: number
   readonly deadlines: Deadlines
 }
@@ -103,6 +110,7 @@ export const resolve = (options: ChildOptions): Effect.Effect<Resolved, ProcessE
         options.stdio?.stdout ?? "inherit",
         options.stdio?.stderr ?? "inherit"
       ] as const,
+      forceAfter: millis("forceAfter", options.forceAfter ?? "5 seconds"),
       startTimeout: millis("startTimeout", options.startTimeout ?? "10 seconds"),
       deadlines: {
         close: millis("closeTimeout", options.closeTimeout ?? "5 seconds"),

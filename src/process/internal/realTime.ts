@@ -1,16 +1,16 @@
 /**
- * Time as the operating system's processes live in it. A test's clock must not keep a child from being killed.
+ * Time as the operating system's processes live in it. A test's clock must not keep a child from being killed, and a
+ * stop of this process must not kill one.
  */
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
+import * as RunningTime from "../../wire/internal/runningTime.ts"
 
 const sleep = (millis: number): Effect.Effect<void> =>
   Effect.callback((resume) => {
-    // A longer timer would fire at once.
-    const timer = setTimeout(() => resume(Effect.void), Math.min(millis, 0x7fffffff))
-    return Effect.sync(() => clearTimeout(timer))
+    const forget = RunningTime.after(millis, () => resume(Effect.void))
+    return Effect.sync(forget)
   })
-
 /** What the effect answers within so many milliseconds; interruptible also where the caller is not. */
 export const within = <A, E, R>(
   effect: Effect.Effect<A, E, R>,

@@ -1,6 +1,8 @@
 import * as Cause from "effect/Cause"
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import type * as SchemaAST from "effect/SchemaAST"
 import * as SchemaIssue from "effect/SchemaIssue"
@@ -14,6 +16,8 @@ export interface Options {
   readonly success?: Schema.Top
   readonly error?: Schema.Top
   readonly stream?: boolean
+  readonly timeout?: Duration.Input
+  readonly idempotent?: boolean
 }
 
 /** One callable, with every Schema present. `method` is its compiled form, made when it first meets a wire. */
@@ -23,6 +27,9 @@ export interface Contract {
   readonly success: Schema.Top
   readonly error: Schema.Top
   readonly stream: boolean
+  /** milliseconds */
+  readonly timeout: number | undefined
+  readonly idempotent: boolean
   readonly method: Method.Method
 }
 
@@ -35,11 +42,22 @@ export const make = (id: string, options: Options): Contract => {
     success: options.success ?? Schema.Void,
     error: options.error ?? Schema.Never,
     stream: options.stream === true,
+    timeout: options.timeout === undefined ? undefined : checkTimeout(id, options.timeout),
+    idempotent: options.idempotent === true,
     get method() {
       return compiled ??= Method.make(contract)
     }
   }
   return contract
+}
+
+const checkTimeout = (id: string, timeout: Duration.Input): number | undefined => {
+  const millis = Option.map(Duration.fromInput(timeout), Duration.toMillis)
+  // Also where the types were bypassed: NaN is greater than nothing.
+  if (Option.isNone(millis) || !(millis.value > 0)) {
+    throw new TypeError(`${id}: its timeout is not a positive duration: ${String(timeout)}`)
+  }
+  return Number.isFinite(millis.value) ? millis.value : undefined
 }
 
 /**

@@ -1,4 +1,5 @@
 /** The grammar of a method's options, and the types that follow from it. */
+import type * as Duration from "effect/Duration"
 import type * as Effect from "effect/Effect"
 import type * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
@@ -15,6 +16,11 @@ import type { Reserved } from "./names.ts"
  * - `success`: absent means `void`. With `stream: true` it is the Schema of one element.
  * - `error`: what the method may fail with; absent means it cannot fail (but for a `RemoteError`).
  * - `stream`: literally `true`, since a widened `boolean` must not silently mean "no stream".
+ * - `timeout`: how long a call may take, in all: then it fails with `CallTimeout` and its handler is interrupted, here as
+ *   in another process, whichever of the two notices first. A stream must have ended by then. Default: no limit.
+ * - `idempotent`: running it twice does no harm. If the process that runs it dies, the call moves to another one: twice
+ *   at most, not counting processes that had to be killed because another call did not let go of them (`forceAfter`). A
+ *   stream moves only before its first element. Default `false`: the call fails, since it may have run.
  *
  * @stability unstable
  * @category models
@@ -25,6 +31,8 @@ export interface MethodOptions {
   readonly success?: Schema.Top
   readonly error?: Schema.Top
   readonly stream?: true
+  readonly timeout?: Duration.Input
+  readonly idempotent?: boolean
 }
 
 /**

@@ -34,6 +34,9 @@ export interface Implementation {
   readonly services?: Context.Context<never> | undefined
 }
 
+/** Whether its handlers run in this process. */
+export const isHere = ({ services }: Implementation): boolean => services !== undefined
+
 /** Where a declaration's public value holds its runtime side. */
 export const DeclarationId: unique symbol = Symbol.for("effect-multiprocessing/Remote/Declaration")
 

@@ -4,7 +4,7 @@ import * as Pull from "effect/Pull"
 import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import { remoteDefect } from "../../wire/internal/defect.ts"
-import { RemoteError, RemoteInterrupted } from "../../wire/RemoteError.ts"
+import { CallTimeout, RemoteError, RemoteInterrupted } from "../../wire/RemoteError.ts"
 import { construct, type Contract } from "./contract.ts"
 import type { Answer } from "./implementation.ts"
 
@@ -23,6 +23,15 @@ export const inProcess = <R>(
       ? streamed(contract.id, Stream.unwrap(answer as Effect.Effect<Streamed, RemoteError, R>))
       : answered(contract.id, Effect.flatten(answer as Effect.Effect<Answered, RemoteError, R>))
   }
+}
+
+/** The method's deadline, where the handler runs in this process; elsewhere the wire keeps it. */
+export const limited = ({ id, timeout }: Contract, answer: Answer): Answer => {
+  if (timeout === undefined) return answer
+  const late = Effect.suspend(() => Effect.fail(new RemoteError({ reason: new CallTimeout({ method: id, timeout }) })))
+  return Stream.isStream(answer)
+    ? Stream.interruptWhen(answer, Effect.delay(late, timeout))
+    : Effect.timeoutOrElse(answer, { duration: timeout, orElse: () => late })
 }
 
 type Answered = Extract<Answer, Effect.Effect<unknown, unknown, Scope.Scope>>

@@ -23,8 +23,22 @@ import { failWith, isSuccess, issueOf, orFailWith } from "./issue.ts"
 import type { Long, Outbound, Waiter } from "./outbound.ts"
 import type { Reader } from "./reader.ts"
 import { kind, smallCall, Violation } from "./records.ts"
+import * as RunningTime from "./runningTime.ts"
 
 export type Answer = Effect.Effect<unknown, unknown, any>
+
+/** How many milliseconds a call may take, from its beginning or from a `since` of `performance.now()` on. */
+export interface Limit {
+  readonly timeout: number
+  readonly since: number | undefined
+}
+
+/** What becomes of a peer that does not let go of a call which nobody wants any more. */
+export interface Overdue {
+  /** milliseconds; asked when such a call begins to wait */
+  readonly after: () => number
+  readonly force: (method: string, waited: number) => void
+}
 
 /** Takes the elements of a stream as they arrive. */
 export interface Chunks {
@@ -42,9 +56,13 @@ export class Request implements Waiter {
   abandoned = false
   /** where it waits to be sent, unless that is for room in the output */
   queue: Set<Request> | undefined
+  /** milliseconds that the call may take, when there is a timer */
+  timeout = 0
   /** of `performance.now()`, when there is a timer */
   deadline = 0
   timer: NodeJS.Timeout | undefined
+  /** nobody waits for the peer to let go any more */
+  letGo: (() => void) | undefined
   private readonly client: Client
   readonly method: Method
   readonly wire: unknown
@@ -84,6 +102,7 @@ export class Client {
   private readonly out: Outbound
   private readonly peer: string
   private readonly context: Context.Context<never>
+  private readonly overdue: Overdue | undefined
   private readonly slots: Array<Request | undefined> = []
   private readonly free: Array<number> = []
   private sent = 0
@@ -95,27 +114,28 @@ export class Client {
   private readonly offered = new Map<string, { readonly index: number; readonly fingerprint: string }>()
   private readonly indexes = new Map<Method, number | RemoteErrorReason>()
 
-  constructor(out: Outbound, peer: string, context: Context.Context<never>) {
+  constructor(out: Outbound, peer: string, context: Context.Context<never>, overdue: Overdue | undefined) {
     this.out = out
     this.peer = peer
     this.context = context
+    this.overdue = overdue
   }
 
   // ---------------------------------------------------------------------------------------------- calling
 
-  call(method: Method, payload: unknown, timeout: number | undefined): Answer {
+  call(method: Method, payload: unknown, limit: Limit | undefined): Answer {
     return Effect.callback<unknown, unknown, any>((resume) => {
       const wire = method.payload.toWire(payload)
       if (!isSuccess(wire)) {
-        return resume(this.encoded(method, wire, (wire) => this.ask(method, wire, timeout)))
+        return resume(this.encoded(method, wire, (wire) => this.ask(method, wire, limit)))
       }
-      return this.cancel(this.begin(new Request(this, method, wire.value, resume, undefined), timeout))
+      return this.cancel(this.begin(new Request(this, method, wire.value, resume, undefined), limit))
     })
   }
 
-  private ask(method: Method, wire: unknown, timeout: number | undefined): Answer {
+  private ask(method: Method, wire: unknown, limit: Limit | undefined): Answer {
     return Effect.callback<unknown, unknown, any>((resume) =>
-      this.cancel(this.begin(new Request(this, method, wire, resume, undefined), timeout))
+      this.cancel(this.begin(new Request(this, method, wire, resume, undefined), limit))
     )
   }
 
@@ -129,9 +149,9 @@ export class Client {
     return Effect.flatMap(this.provided(wire), next)
   }
 
-  begin(request: Request, timeout: number | undefined): Request {
+  begin(request: Request, limit: Limit | undefined): Request {
     this.inFlight++
-    if (timeout !== undefined) this.limit(request, timeout)
+    if (limit !== undefined) this.limit(request, limit)
     this.submit(request)
     return request
   }
@@ -209,21 +229,25 @@ export class Client {
   }
 
   /** The call fails after so many milliseconds, wherever it is then; the peer hears of the deadline too. */
-  private limit(request: Request, timeout: number): void {
-    request.deadline = Math.ceil(performance.now() + timeout)
+  private limit(request: Request, { since, timeout }: Limit): void {
+    request.timeout = timeout
+    request.deadline = Math.ceil((since ?? performance.now()) + timeout)
     request.timer = setTimeout(() => {
       const { answered } = request
       this.abandon(request)
-      answered(failWith(new CallTimeout({ method: request.method.id, timeout })))
-    }, timeout)
+      answered(failWith(late(request)))
+    }, request.deadline - performance.now())
   }
 
   // ---------------------------------------------------------------------------------------------- not wanted any more
 
-  /** Ends when the peer has answered finally, so that the handler's finalizers have run; or with the session. */
+  /**
+   * Ends when the peer has answered finally, so that the handler's finalizers have run; or with the session. A call whose
+   * deadline has passed waits for nothing any more.
+   */
   cancel(request: Request): Effect.Effect<void> {
     return Effect.suspend(() => {
-      if (request.done) return Effect.void
+      if (request.done || request.abandoned) return Effect.void
       this.abandon(request)
       if (request.done) return Effect.void
       return Effect.callback<void>((resume) => {
@@ -244,11 +268,20 @@ export class Client {
       this.out.cut(request.long)
       this.release(request)
       this.finish(request, Effect.void)
-    } else if (this.state._tag === "Open") this.out.bare(kind.interrupt, 0, request.id)
-    else {
+    } else if (this.state._tag === "Open") {
+      this.out.bare(kind.interrupt, 0, request.id)
+      this.expectLetGo(request)
+    } else {
       this.release(request)
       this.finish(request, Effect.void)
     }
+  }
+
+  private expectLetGo(request: Request): void {
+    const { overdue } = this
+    if (overdue === undefined) return
+    const millis = overdue.after()
+    request.letGo = RunningTime.after(millis, () => overdue.force(request.method.id, millis))
   }
 
   // ---------------------------------------------------------------------------------------------- answers
@@ -275,7 +308,10 @@ export class Client {
 
   reject(id: number, reason: RemoteErrorReason): void {
     const request = this.requestOf(id)
-    if (request !== undefined) this.final(request, failWith(reason))
+    if (request === undefined) return
+    // The peer may be the first to notice, and knows only what was left of the time.
+    const isOurs = reason._tag === "CallTimeout" && request.timer !== undefined && reason.method === request.method.id
+    this.final(request, failWith(isOurs ? late(request) : reason))
   }
 
   interrupted(id: number): void {
@@ -342,6 +378,7 @@ export class Client {
     request.done = true
     this.inFlight--
     clearTimeout(request.timer)
+    request.letGo?.()
     request.answered(answer)
   }
 
@@ -409,6 +446,8 @@ export class Client {
     }
   }
 }
+
+const late = ({ method: { id: method }, timeout }: Request) => new CallTimeout({ method, timeout })
 
 const park = (request: Request, queue: Set<Request>): void => {
   request.queue = queue

@@ -14,7 +14,7 @@ import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import type { Method } from "../Method.ts"
 import { DecodeFailed } from "../RemoteError.ts"
-import { type Answer, type Chunks, type Client, Request } from "./client.ts"
+import { type Answer, type Chunks, type Client, type Limit, Request } from "./client.ts"
 import { failWith, issueOf, orFailWith } from "./issue.ts"
 import type { Outbound } from "./outbound.ts"
 import type { Reader } from "./reader.ts"
@@ -32,14 +32,15 @@ export const stream = (
   out: Outbound,
   window: Window,
   method: Method,
-  payload: unknown
+  payload: unknown,
+  limit: Limit | undefined
 ): Stream.Stream<unknown, unknown, any> =>
   Stream.fromChannel(
     Channel.fromTransformBracket((_upstream, _scope, scope) =>
       client.encoded(method, method.payload.toWire(payload), (wire) => {
         const consumer = new Consumer(client, out, window, method, wire)
         // Whether the consumer waits at that time or not, its end is the producer's end.
-        return Effect.as(Scope.addFinalizer(scope, client.cancel(consumer.request)), consumer.start())
+        return Effect.as(Scope.addFinalizer(scope, client.cancel(consumer.request)), consumer.start(limit))
       })
     )
   )
@@ -65,8 +66,8 @@ class Consumer implements Chunks {
     this.request = new Request(client, method, wire, (answer) => this.finish(answer), this)
   }
 
-  start(): Pull.Pull<Elements, unknown, void, any> {
-    this.client.begin(this.request, undefined)
+  start(limit: Limit | undefined): Pull.Pull<Elements, unknown, void, any> {
+    this.client.begin(this.request, limit)
     return Effect.suspend(() => this.pull()) as Pull.Pull<Elements, unknown, void, any>
   }
 

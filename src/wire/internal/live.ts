@@ -18,9 +18,9 @@ import {
   type RemoteErrorReason,
   SessionClosed
 } from "../RemoteError.ts"
-import type { Hello, Options, Session } from "../Session.ts"
+import type { CallOptions, Hello, Options, Session } from "../Session.ts"
 import type { Transport } from "../Transport.ts"
-import { Client } from "./client.ts"
+import { Client, type Limit } from "./client.ts"
 import * as Consumer from "./consumer.ts"
 import { Inbound } from "./inbound.ts"
 import { failWith } from "./issue.ts"
@@ -78,7 +78,7 @@ export class Live {
       methods: served.map(({ method }) => [method.id, method.fingerprint])
     }
     this.out = new Outbound(transport, options.budget ?? defaults.budget)
-    this.client = new Client(this.out, transport.peer, own)
+    this.client = new Client(this.out, transport.peer, own, options.overdue)
     this.server = new Server(this.out, served, this.hello, this.context)
     this.inbound = new Inbound({
       sink: this.sink(options.onRelease),
@@ -102,8 +102,8 @@ export class Live {
     return {
       peer: transport.peer,
       ready: Deferred.await(greeted),
-      call: (method, payload, options) => client.call(method, payload, timeoutOf(options?.timeout)),
-      stream: (method, payload) => Consumer.stream(client, out, hello, method, payload),
+      call: (method, payload, options) => client.call(method, payload, limitOf(options)),
+      stream: (method, payload, options) => Consumer.stream(client, out, hello, method, payload, limitOf(options)),
       isOpen: () => this.state === "open",
       inFlight: () => client.inFlight,
       release: (id) => out.release(id),
@@ -235,8 +235,8 @@ export class Live {
   }
 }
 
-const timeoutOf = (timeout: Duration.Input | undefined): number | undefined => {
-  if (timeout === undefined) return undefined
-  const millis = Duration.toMillis(timeout)
-  return millis > longestTimeout ? undefined : millis
+const limitOf = (options: CallOptions | undefined): Limit | undefined => {
+  if (options?.timeout === undefined) return undefined
+  const timeout = Duration.toMillis(options.timeout)
+  return timeout > longestTimeout ? undefined : { timeout, since: options.since }
 }
