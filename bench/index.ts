@@ -7,12 +7,15 @@ import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
 import * as Runtime from "effect/Runtime"
 import { parseArgs } from "node:util"
+import { bytes } from "./cases/bytes.ts"
 import { calls } from "./cases/calls.ts"
+import { memory } from "./cases/memory.ts"
 import { start } from "./cases/start.ts"
+import { streams } from "./cases/streams.ts"
 import { type Case, measure, type Row } from "./harness.ts"
 import * as Report from "./report.ts"
 
-const cases: Readonly<Record<string, Case>> = { start, calls }
+const cases: Readonly<Record<string, Case>> = { start, calls, streams, bytes, memory }
 
 const usage = `Usage: npm run bench -- [CASE ...] [--quick] [--json | --publish]
 
@@ -58,7 +61,7 @@ const main = Effect.gen(function*() {
         if (json) yield* Console.log(JSON.stringify(row))
       }
     }))
-    if (json) continue
+    if (json || rows.length === 0) continue
     tables.push(Report.table(rows))
     yield* Console.log(`${tables.at(-1)}\n`)
   }

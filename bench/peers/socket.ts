@@ -11,6 +11,7 @@ import * as Child from "./child.ts"
 
 /** about what a small call needs on our wire */
 const smallSize = 24
+const numberSize = 8
 
 const connect = Effect.acquireRelease(
   Effect.tryPromise(async () => {
@@ -34,49 +35,73 @@ const connect = Effect.acquireRelease(
     })
 )
 
-export const socket: W.Solution = Effect.gen(function*() {
-  const { here, there } = yield* connect
-  yield* Child.scoped(
-    () =>
-      ChildProcess.spawn(process.execPath, [Child.file("./socket.child.ts")], {
-        stdio: ["ignore", "inherit", "inherit", there],
-        detached: true
-      }),
-    () => here.destroy()
-  )
-  there.destroy()
+/** A child that has the other end. */
+const child = (...args: ReadonlyArray<string>) =>
+  Effect.gen(function*() {
+    const { here, there } = yield* connect
+    yield* Child.scoped(
+      () =>
+        ChildProcess.spawn(process.execPath, [Child.file("./socket.child.ts"), ...args], {
+          stdio: ["ignore", "inherit", "inherit", there],
+          detached: true
+        }),
+      () => here.destroy()
+    )
+    there.destroy()
+    return here
+  })
 
+/** Counts bytes until all that are expected have come; more are an error. */
+const receive = (
+  socket: Net.Socket,
+  begin: () => { readonly expected: number; readonly more?: (all: number) => void }
+) =>
+  W.timedPromise(() =>
+    new Promise((resolve, reject) => {
+      let received = 0
+      const done = (error?: Error) => {
+        socket.off("data", take).off("close", closed)
+        if (error === undefined) resolve()
+        else reject(error)
+      }
+      const closed = () => done(new Error("the socket was closed"))
+      const take = (bytes: Buffer) => {
+        received += bytes.length
+        more?.(received)
+        if (received === expected) done()
+        else if (received > expected) done(new Error(`${received} bytes came instead of ${expected}`))
+      }
+      socket.on("data", take).on("close", closed)
+      const { expected, more } = begin()
+    })
+  )
+
+export const socket: W.Solution = Effect.map(child(), (socket) => {
   const echo = (size: number): W.Echo => {
     const message = Buffer.alloc(size)
     return (count, inFlight) =>
-      W.timedPromise(() =>
-        new Promise((resolve, reject) => {
-          let sent = 0
-          let received = 0
-          let answered = 0
-          const send = (messages: number) => {
-            const now = Math.min(messages, count - sent)
-            sent += now
-            if (now === 1) here.write(message)
-            else if (now > 1) here.write(Buffer.alloc(now * size))
-          }
-          const done = (error?: Error) => {
-            here.off("data", receive).off("close", closed)
-            if (error === undefined) resolve()
-            else reject(error)
-          }
-          const closed = () => done(new Error("the socket was closed"))
-          const receive = (bytes: Buffer) => {
-            received += bytes.length
-            const whole = Math.floor(received / size)
-            send(whole - answered)
-            answered = whole
-            if (answered === count) done()
-          }
-          here.on("data", receive).on("close", closed)
-          send(inFlight)
-        })
-      )
+      receive(socket, () => {
+        let sent = 0
+        const send = (messages: number) => {
+          const now = Math.min(messages, count - sent)
+          sent += now
+          if (now > 0) socket.write(now === 1 ? message : Buffer.alloc(now * size))
+        }
+        send(inFlight)
+        return { expected: count * size, more: (received) => send(Math.floor(received / size) + inFlight - sent) }
+      })
   }
   return { tiny: echo(smallSize), person: echo(smallSize * 4), bytes: echo }
+})
+
+export const source: W.Solution = Effect.map(child("source"), (socket) => {
+  const writes = (size: number, perWrite: number): W.Receive => (count) =>
+    receive(socket, () => {
+      const question = Buffer.alloc(8)
+      question.writeUInt32LE(Math.ceil(count / perWrite), 0)
+      question.writeUInt32LE(perWrite * size, 4)
+      socket.write(question)
+      return { expected: Math.ceil(count / perWrite) * perWrite * size }
+    })
+  return { numbers: (chunk) => writes(numberSize, chunk), blobs: (size) => writes(size, 1) }
 })

@@ -32,7 +32,13 @@ describe("bench", () => {
       const { code, stderr, stdout } = yield* run(bench, ["--quick", "--json"])
       assert.strictEqual(code, 0, stderr)
       const rows = stdout.trimEnd().split("\n").map((line) => decode(line))
-      assert.deepStrictEqual([...new Set(rows.map((row) => row.case))], ["start", "calls"])
+      assert.deepStrictEqual([...new Set(rows.map((row) => row.case))], [
+        "start",
+        "calls",
+        "streams",
+        "bytes",
+        "memory"
+      ])
       assert.strictEqual(new Set(rows.map((row) => `${row.case}: ${row.name}`)).size, rows.length)
       for (const row of rows) {
         assert.isAbove(Object.keys(row.peers).length, 0, row.name)

@@ -1,0 +1,47 @@
+/** What a worker costs that has answered a call and waits for the next one: memory that it shares with nobody. */
+import * as Console from "effect/Console"
+import * as Effect from "effect/Effect"
+import { readFile } from "node:fs/promises"
+import type { Case, Measure } from "../harness.ts"
+import * as Ours from "../ours/index.ts"
+import { childProcess } from "../peers/childProcess.ts"
+import { idleNode } from "../peers/emptyNode.ts"
+import type { Solution } from "../worker.ts"
+
+/** until what a start has put off is done */
+const settling = "300 millis"
+
+const privateMiB = (pid: number) =>
+  Effect.tryPromise({
+    try: async () => {
+      const rollup = await readFile(`/proc/${pid}/smaps_rollup`, "utf8")
+      const kibibytes = Array.from(rollup.matchAll(/^Private_(?:Clean|Dirty): +(\d+) kB$/gm), ([, kB]) => Number(kB))
+      return (kibibytes[0]! + kibibytes[1]!) / 1024
+    },
+    catch: (error) => error
+  })
+
+const idle = (solution: Solution): Measure =>
+  Effect.gen(function*() {
+    const { pid, tiny } = yield* solution
+    if (tiny !== undefined) yield* tiny(1, 1)
+    yield* Effect.sleep(settling)
+    return yield* privateMiB(yield* pid!)
+  })
+
+export const memory: Case = Effect.fnUntraced(function*(quick) {
+  if (process.platform !== "linux") {
+    yield* Console.error("memory is left out: only Linux says what a process shares with nobody")
+    return []
+  }
+  const spawner = yield* Ours.spawner
+  return [{
+    name: "an idle worker",
+    unit: "MiB",
+    better: "lower",
+    rounds: quick ? 1 : 5,
+    ours: idle(Effect.provide(Ours.child, spawner)),
+    peers: { child_process: idle(childProcess("json")) },
+    floors: { "node -e": idle(idleNode) }
+  }]
+})
