@@ -3,6 +3,7 @@ import * as Effect from "effect/Effect"
 import * as Field from "../field.ts"
 import { type Case, type Contest } from "../harness.ts"
 import { childProcess } from "../peers/childProcess.ts"
+import { rpcOverFork, rpcOverSocket } from "../peers/rpc.ts"
 import { socket } from "../peers/socket.ts"
 import type { Echo } from "../worker.ts"
 
@@ -10,7 +11,11 @@ const payloads = [["{ n }", "tiny"], ["6 fields", "person"]] as const
 
 export const calls: Case = Effect.fnUntraced(function*(quick) {
   const field = yield* Field.open({
-    peers: { child_process: childProcess("json") },
+    peers: {
+      child_process: childProcess("json"),
+      "effect/rpc over fork": rpcOverFork,
+      "effect/rpc over a socket": rpcOverSocket
+    },
     floors: { "node:net": socket }
   })
   const rounds = quick ? 1 : 9

@@ -6,6 +6,7 @@ import type { Case, Measure } from "../harness.ts"
 import * as Ours from "../ours/index.ts"
 import { childProcess } from "../peers/childProcess.ts"
 import { idleNode } from "../peers/emptyNode.ts"
+import { rpcOverFork, rpcOverSocket } from "../peers/rpc.ts"
 import type { Solution } from "../worker.ts"
 
 /** until what a start has put off is done */
@@ -41,7 +42,11 @@ export const memory: Case = Effect.fnUntraced(function*(quick) {
     better: "lower",
     rounds: quick ? 1 : 5,
     ours: idle(Effect.provide(Ours.child, spawner)),
-    peers: { child_process: idle(childProcess("json")) },
+    peers: {
+      child_process: idle(childProcess("json")),
+      "effect/rpc over fork": idle(rpcOverFork),
+      "effect/rpc over a socket": idle(rpcOverSocket)
+    },
     floors: { "node -e": idle(idleNode) }
   }]
 })

@@ -4,6 +4,7 @@ import { type Case, type Measure } from "../harness.ts"
 import * as Ours from "../ours/index.ts"
 import { childProcess } from "../peers/childProcess.ts"
 import { emptyNode } from "../peers/emptyNode.ts"
+import { rpcOverFork, rpcOverSocket } from "../peers/rpc.ts"
 import { type Solution, timed } from "../worker.ts"
 
 const firstAnswer = <R>(solution: Effect.Effect<Effect.Success<Solution>, unknown, R>) =>
@@ -14,7 +15,11 @@ export const start: Case = Effect.fnUntraced(function*(quick) {
   const rounds = quick ? 1 : 15
   const unit = "ms"
   const better = "lower"
-  const solutions = { child_process: childProcess("json") }
+  const solutions = {
+    child_process: childProcess("json"),
+    "effect/rpc over fork": rpcOverFork,
+    "effect/rpc over a socket": rpcOverSocket
+  }
   const each = (measure: (solution: Solution) => Measure) =>
     Object.fromEntries(Object.entries(solutions).map(([name, solution]) => [name, measure(solution)]))
   const floors = { "node -e 0": emptyNode }

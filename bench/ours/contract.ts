@@ -1,20 +1,7 @@
-/** What is asked of us; and of Effect's RPC, with the same Schemas. */
+/** What is asked of us. */
 import * as Remote from "effect-multiprocessing/Remote"
 import * as Schema from "effect/Schema"
-
-export const Tiny = Schema.Struct({ n: Schema.Int })
-
-export const Person = Schema.Struct({
-  id: Schema.Int,
-  name: Schema.String,
-  email: Schema.String,
-  tags: Schema.Array(Schema.String),
-  position: Schema.Struct({ x: Schema.Number, y: Schema.Number }),
-  active: Schema.Boolean
-})
-
-export const Numbers = Schema.Struct({ count: Schema.Int, chunk: Schema.Int })
-export const Blobs = Schema.Struct({ count: Schema.Int, size: Schema.Int })
+import { Blobs, Numbers, Person, Tiny } from "../schemas.ts"
 
 export class Worker extends Remote.Service<Worker>()("bench/Worker", {
   pid: { success: Schema.Int },

@@ -1,6 +1,6 @@
 import type * as Remote from "effect-multiprocessing/Remote"
+import { handlers } from "../effectHandlers.ts"
 import { tinyOnce, Worker } from "./contract.ts"
-import { handlers } from "./handlers.ts"
 
 export default Worker.toLayer(handlers) satisfies Remote.Module
 

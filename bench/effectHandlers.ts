@@ -1,7 +1,7 @@
-/** The answers of the two that are written with Effect. */
+/** The answers of those who are written with Effect: us and Effect's RPC. */
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
-import * as Payloads from "../payloads.ts"
+import * as Payloads from "./payloads.ts"
 
 const echo = <A>(payload: A) => Effect.succeed(payload)
 

@@ -1,0 +1,34 @@
+import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as RpcServer from "effect/rpc/RpcServer"
+import { handlers } from "../effectHandlers.ts"
+import { Group } from "./rpc.contract.ts"
+
+const Server = RpcServer.layer(Group, { disableTracing: true, concurrency: "unbounded" }).pipe(
+  Layer.provide(Group.toLayer(handlers))
+)
+
+const [, , carrier, path] = process.argv
+
+// each imports what it needs alone, since that is part of its start
+if (carrier === "worker") {
+  const NodeWorkerRunner = await import("@effect/platform-node/NodeWorkerRunner")
+  const Protocol = RpcServer.layerProtocolWorkerRunner.pipe(Layer.provide(NodeWorkerRunner.layer))
+  NodeRuntime.runMain(Layer.launch(Layer.provide(Server, Protocol)))
+} else {
+  const NodeSocketServer = await import("@effect/platform-node/NodeSocketServer")
+  const RpcSerialization = await import("effect/rpc/RpcSerialization")
+  const Protocol = RpcServer.layerProtocolSocketServer.pipe(
+    Layer.provide(NodeSocketServer.layer({ path })),
+    Layer.provide(RpcSerialization.layerSchemaBinary({ maxFrameSize: "unbounded" }))
+  )
+  const parentIsGone = Effect.callback<void>((resume) => {
+    process.once("disconnect", () => resume(Effect.void))
+  })
+  NodeRuntime.runMain(Effect.scoped(Effect.gen(function*() {
+    yield* Layer.build(Layer.provide(Server, Protocol))
+    process.send!("listening")
+    yield* parentIsGone
+  })))
+}

@@ -1,0 +1,61 @@
+/** Effect's own RPC, over the two ways that it has to a child. */
+import * as NodeSocket from "@effect/platform-node/NodeSocket"
+import * as NodeWorker from "@effect/platform-node/NodeWorker"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as RpcClient from "effect/rpc/RpcClient"
+import * as RpcSerialization from "effect/rpc/RpcSerialization"
+import * as ChildProcess from "node:child_process"
+import { once } from "node:events"
+import { mkdtempSync, rmSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { effectWorker } from "../effectWorker.ts"
+import type { Solution } from "../worker.ts"
+import * as Child from "./child.ts"
+import { Group } from "./rpc.contract.ts"
+
+const worker = <E, R>(protocol: Layer.Layer<RpcClient.Protocol, E, R>) =>
+  Layer.build(protocol).pipe(
+    Effect.flatMap((context) => Effect.provide(RpcClient.make(Group, { disableTracing: true }), context)),
+    Effect.map((client) =>
+      effectWorker({
+        pid: () => client.pid(),
+        tiny: (payload) => client.tiny(payload),
+        person: (payload) => client.person(payload),
+        bytes: (payload) => client.bytes(payload),
+        numbers: (payload) => client.numbers(payload),
+        blobs: (payload) => client.blobs(payload)
+      })
+    )
+  )
+
+/** Effect's workers: structured messages over the channel of `child_process.fork`. */
+export const rpcOverFork: Solution = worker(
+  RpcClient.layerProtocolWorker({ size: 1, concurrency: 1000 }).pipe(
+    Layer.provide(
+      NodeWorker.layer(() => ChildProcess.fork(Child.file("./rpc.child.ts"), ["worker"], { detached: true }))
+    )
+  )
+)
+
+const folder = Effect.acquireRelease(
+  Effect.sync(() => mkdtempSync(join(tmpdir(), "emp-bench-"))),
+  (path) => Effect.sync(() => rmSync(path, { recursive: true, force: true }))
+)
+
+/** Effect's binary encoding over a Unix socket, to a child that is started by hand. */
+export const rpcOverSocket: Solution = Effect.gen(function*() {
+  const path = join(yield* folder, "s")
+  const child = yield* Child.scoped(
+    () => ChildProcess.fork(Child.file("./rpc.child.ts"), ["socket", path], { detached: true }),
+    (child) => child.disconnect()
+  )
+  yield* Effect.tryPromise(() => Promise.race([once(child, "message"), once(child, "exit")]))
+  return yield* worker(
+    RpcClient.layerProtocolSocket().pipe(
+      Layer.provide(NodeSocket.layerNet({ path })),
+      Layer.provide(RpcSerialization.layerSchemaBinary({ maxFrameSize: "unbounded" }))
+    )
+  )
+})
