@@ -12,10 +12,11 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
+import type { GuardFailure } from "../guard/GuardFailure.ts"
+import * as Reaper from "../guard/internal/reaper.ts"
+import * as RunDirectory from "../guard/internal/runDirectory.ts"
 import * as Child from "./internal/child.ts"
 import type { Resolved } from "./internal/options.ts"
-import * as Reaper from "./internal/reaper.ts"
-import * as RunDirectory from "./internal/runDirectory.ts"
 import { ProcessError, SpawnerClosed } from "./ProcessError.ts"
 
 /**
@@ -82,8 +83,8 @@ export const layer = (options: Options = {}): Layer.Layer<Spawner, ProcessError>
     Spawner,
     Effect.gen(function*() {
       const guard = options.guard ?? Reaper.guard()
-      const directory = yield* RunDirectory.make
-      const reaper = yield* Reaper.make(directory, guard)
+      const directory = yield* Effect.mapError(RunDirectory.make, becauseOf)
+      const reaper = yield* Effect.mapError(Reaper.make(directory, guard), becauseOf)
       const lives = new Set<Child.Life>()
       let closed = false
       yield* Effect.addFinalizer(() => {
@@ -107,3 +108,5 @@ export const layer = (options: Options = {}): Layer.Layer<Spawner, ProcessError>
       }
     })
   )
+
+const becauseOf = (reason: GuardFailure): ProcessError => new ProcessError({ reason })

@@ -7,7 +7,7 @@
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
-import * as ProcessTable from "../process/internal/processTable.ts"
+import * as ProcessTable from "../guard/internal/processTable.ts"
 import { type NeverHappened, waitUntil } from "./Wait.ts"
 
 /**

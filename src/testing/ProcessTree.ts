@@ -5,7 +5,7 @@
  * @since 0.1.0
  */
 import * as Effect from "effect/Effect"
-import * as ProcessTable from "../process/internal/processTable.ts"
+import * as ProcessTable from "../guard/internal/processTable.ts"
 
 /**
  * Whether a process with this pid runs, asked at once. One that has ended does not, reaped or not.

@@ -8,11 +8,11 @@ import type * as Scope from "effect/Scope"
 import * as ChildProcess from "node:child_process"
 import * as Fs from "node:fs"
 import { fileURLToPath } from "node:url"
-import * as ProcessTable from "../../src/process/internal/processTable.ts"
-import { markName } from "../../src/process/internal/records.ts"
-import type { Instructions, Report } from "../fixtures/reaper/owner.ts"
+import * as ProcessTable from "../../src/guard/internal/processTable.ts"
+import { markName } from "../../src/guard/internal/records.ts"
+import type { Instructions, Report } from "../fixtures/guard/owner.ts"
 
-/** A program of test/fixtures/reaper that runs. */
+/** A program of test/fixtures/guard that runs. */
 export interface Program {
   readonly pid: number
   readonly kill: () => void
@@ -32,7 +32,7 @@ export const start = (
 ): Effect.Effect<Program, never, Scope.Scope> =>
   Effect.acquireRelease(
     Effect.sync(() => {
-      const file = fileURLToPath(new URL(`../fixtures/reaper/${name}.ts`, import.meta.url))
+      const file = fileURLToPath(new URL(`../fixtures/guard/${name}.ts`, import.meta.url))
       const child = ChildProcess.spawn(process.execPath, [file, argument], {
         env: { ...process.env, ...env },
         stdio: ["pipe", "pipe", "inherit"]

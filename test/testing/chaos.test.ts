@@ -13,7 +13,7 @@ import {
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
-import * as ProcessTable from "../../src/process/internal/processTable.ts"
+import * as ProcessTable from "../../src/guard/internal/processTable.ts"
 import { allDead, child, families } from "../support/owned.ts"
 
 const stateOf = (pid: number) => ProcessTable.read(pid)?.state

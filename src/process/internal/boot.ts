@@ -6,11 +6,11 @@ import { existsSync } from "node:fs"
 import { createRequire } from "node:module"
 import * as Net from "node:net"
 import { fileURLToPath, pathToFileURL } from "node:url"
+import * as Watchdog from "../../guard/internal/watchdog.ts"
 import * as Frames from "../../wire/internal/frames.ts"
 import * as Inlet from "../../wire/internal/inlet.ts"
 import type * as Host from "./host.ts"
 import { type Failure, frame, longestFrame, type Preparation, type Report } from "./preparation.ts"
-import * as Watchdog from "./watchdog.ts"
 
 const inlet = Inlet.make()
 const socket = new Net.Socket({ fd: 3, readable: true, writable: true, onread: inlet.onread })

@@ -11,10 +11,13 @@ import * as Option from "effect/Option"
 import * as References from "effect/References"
 import * as Result from "effect/Result"
 import * as Scope from "effect/Scope"
+import type { Guard, Reaper } from "../../guard/internal/reaper.ts"
+import type { RunDirectory } from "../../guard/internal/runDirectory.ts"
 import type * as Implementation from "../../remote/internal/implementation.ts"
 import type { ModuleRef } from "../../remote/Remote.ts"
 import * as AuthKey from "../../wire/internal/authKey.ts"
 import * as Frames from "../../wire/internal/frames.ts"
+import * as RealTime from "../../wire/internal/realTime.ts"
 import { Disconnected, ProtocolViolation } from "../../wire/RemoteError.ts"
 import * as Session from "../../wire/Session.ts"
 import * as Transport from "../../wire/Transport.ts"
@@ -26,9 +29,6 @@ import * as HandedSocket from "./handedSocket.ts"
 import * as Launch from "./launch.ts"
 import type { Resolved } from "./options.ts"
 import { type Failure, frame, longestFrame, type Preparation, type Report, version } from "./preparation.ts"
-import * as RealTime from "./realTime.ts"
-import type { Guard, Reaper } from "./reaper.ts"
-import type { RunDirectory } from "./runDirectory.ts"
 
 /** What is to run in a child. */
 export interface Work {
@@ -95,7 +95,7 @@ export const start = (owner: Owner, work: Work, options: Resolved): Effect.Effec
       const guarded = owner.reaper.addChild({ pid: launched.pid, group: options.group })
       if (Result.isFailure(guarded)) {
         yield* life.kill("it could not be put under guard")
-        return yield* guarded.failure
+        return yield* new ProcessError({ reason: guarded.failure })
       }
       owner.lives.add(life)
       socket.ours.write(preparation)

@@ -3,9 +3,9 @@ import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
 import type { Contract } from "../../remote/internal/contract.ts"
+import * as RealTime from "../../wire/internal/realTime.ts"
 import { CallTimeout, RemoteError } from "../../wire/RemoteError.ts"
 import type { Crew, Member } from "./crew.ts"
-import * as RealTime from "./realTime.ts"
 
 type Key = string | number | undefined
 

@@ -5,7 +5,7 @@
  * This file is loaded by a child before `effect` is: it imports nothing but types.
  */
 import type { LogLevel } from "effect/LogLevel"
-import type { Guard } from "./reaper.ts"
+import type { Guard } from "../../guard/internal/reaper.ts"
 
 export const version = 1
 

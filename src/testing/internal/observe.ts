@@ -4,11 +4,11 @@
  */
 import * as Fs from "node:fs"
 import * as Path from "node:path"
-import * as Owner from "../../process/internal/owner.ts"
-import * as ProcessTable from "../../process/internal/processTable.ts"
-import { reaperName } from "../../process/internal/reaperScript.ts"
-import { markName } from "../../process/internal/records.ts"
-import * as RunDirectory from "../../process/internal/runDirectory.ts"
+import * as Owner from "../../guard/internal/owner.ts"
+import * as ProcessTable from "../../guard/internal/processTable.ts"
+import { reaperName } from "../../guard/internal/reaperScript.ts"
+import { markName } from "../../guard/internal/records.ts"
+import * as RunDirectory from "../../guard/internal/runDirectory.ts"
 import * as Timers from "./timers.ts"
 
 /** Something that could leak. */

@@ -18,7 +18,7 @@ import * as Fs from "node:fs"
 import * as Net from "node:net"
 import * as Os from "node:os"
 import * as Path from "node:path"
-import { ProcessError, RunDirectoryFailed, UnsupportedPlatform } from "../ProcessError.ts"
+import { type GuardFailure, RunDirectoryFailed, UnsupportedPlatform } from "../GuardFailure.ts"
 import * as Owner from "./owner.ts"
 import * as Records from "./records.ts"
 import { sweep } from "./sweep.ts"
@@ -42,10 +42,10 @@ const socketNameLength = 8
 /** What `sockaddr_un` holds besides the final zero. */
 const maxSocketPath = process.platform === "darwin" ? 103 : 107
 
-const failed = (path: string, code: string, detail: string): ProcessError =>
-  new ProcessError({ reason: new RunDirectoryFailed({ path, code, detail }) })
+const failed = (path: string, code: string, detail: string): RunDirectoryFailed =>
+  new RunDirectoryFailed({ path, code, detail })
 
-const fromSystem = (path: string) => (error: unknown): ProcessError => {
+const fromSystem = (path: string) => (error: unknown): RunDirectoryFailed => {
   const { code, message } = error as NodeJS.ErrnoException
   return failed(path, code ?? "EUNKNOWN", message)
 }
@@ -59,7 +59,7 @@ export const bases = (): ReadonlyArray<string> => {
 }
 
 /** `/tmp` is the way out where `$TMPDIR` is too deep for a socket's path. */
-const chooseBase: Effect.Effect<string, ProcessError> = Effect.suspend(() => {
+const chooseBase: Effect.Effect<string, RunDirectoryFailed> = Effect.suspend(() => {
   const base = bases().find((path) => pathLength(path) <= maxSocketPath)
   return base === undefined
     ? Effect.fail(failed(Os.tmpdir(), "ENAMETOOLONG", `too deep for the path of a socket (${maxSocketPath} bytes)`))
@@ -67,7 +67,7 @@ const chooseBase: Effect.Effect<string, ProcessError> = Effect.suspend(() => {
 })
 
 /** Makes the directory of all run directories of this user, or makes sure that it is really ours. */
-const makeBase = (base: string): Effect.Effect<void, ProcessError> =>
+const makeBase = (base: string): Effect.Effect<void, RunDirectoryFailed> =>
   Effect.try({
     try: () => {
       try {
@@ -83,7 +83,7 @@ const makeBase = (base: string): Effect.Effect<void, ProcessError> =>
   )
 
 /** `exclusive`: in a worker of node:cluster the socket must be ours, not the primary's. */
-const listen = (path: string): Effect.Effect<Net.Server, ProcessError> =>
+const listen = (path: string): Effect.Effect<Net.Server, RunDirectoryFailed> =>
   Effect.callback((resume) => {
     const server = Net.createServer((socket) => socket.on("error", () => {}).destroy())
     server.once("error", (error) => resume(Effect.fail(fromSystem(path)(error))))
@@ -125,7 +125,7 @@ const assemble = (path: string, owner: Owner.Owner, server: Net.Server): Made =>
   }
 }
 
-const makeIn = (base: string): Effect.Effect<Made, ProcessError> => {
+const makeIn = (base: string): Effect.Effect<Made, RunDirectoryFailed> => {
   const name = randomName()
   const hidden = Path.join(base, `.${name}`)
   const path = Path.join(base, name)
@@ -151,13 +151,11 @@ const makeIn = (base: string): Effect.Effect<Made, ProcessError> => {
  * Makes this process's run directory. It exists, and its socket listens, until the Scope closes; meanwhile what dead
  * owners have left behind is swept in the background.
  */
-export const make: Effect.Effect<RunDirectory, ProcessError, Scope.Scope> = Effect.gen(function*() {
+export const make: Effect.Effect<RunDirectory, GuardFailure, Scope.Scope> = Effect.gen(function*() {
   if (process.platform === "win32") {
-    return yield* new ProcessError({
-      reason: new UnsupportedPlatform({
-        platform: "win32",
-        detail: "processes are kept from leaking by POSIX means only"
-      })
+    return yield* new UnsupportedPlatform({
+      platform: "win32",
+      detail: "processes are kept from leaking by POSIX means only"
     })
   }
   const base = yield* chooseBase

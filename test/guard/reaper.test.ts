@@ -7,10 +7,10 @@ import * as ChildProcess from "node:child_process"
 import * as DiagnosticsChannel from "node:diagnostics_channel"
 import * as Fs from "node:fs"
 import * as Path from "node:path"
-import * as ProcessTable from "../../src/process/internal/processTable.ts"
-import * as Reaper from "../../src/process/internal/reaper.ts"
-import { sentinel } from "../../src/process/internal/records.ts"
-import * as RunDirectory from "../../src/process/internal/runDirectory.ts"
+import * as ProcessTable from "../../src/guard/internal/processTable.ts"
+import * as Reaper from "../../src/guard/internal/reaper.ts"
+import { sentinel } from "../../src/guard/internal/records.ts"
+import * as RunDirectory from "../../src/guard/internal/runDirectory.ts"
 import { allDead, child, families, familyOf, owner, ready, removed, start } from "../support/owned.ts"
 import { folder, rounds } from "../support/spawned.ts"
 
@@ -290,7 +290,7 @@ describe("in this process", () => {
       directory.remove()
       const { pid } = yield* child("sleep", ["1000"])
       const refused = reaper.addChild({ pid, group: true })
-      assert.deepInclude(Result.getOrThrow(Result.flip(refused)).reason, {
+      assert.deepInclude(Result.getOrThrow(Result.flip(refused)), {
         _tag: "RunDirectoryFailed",
         path: directory.path,
         code: "ENOENT"
@@ -300,8 +300,8 @@ describe("in this process", () => {
   it("where no process may be started, it says so", () => {
     const program = `
       import * as Effect from "effect/Effect"
-      import * as Reaper from "./src/process/internal/reaper.ts"
-      import * as RunDirectory from "./src/process/internal/runDirectory.ts"
+      import * as Reaper from "./src/guard/internal/reaper.ts"
+      import * as RunDirectory from "./src/guard/internal/runDirectory.ts"
       const { message } = await Effect.runPromise(
         Effect.flip(Effect.scoped(Effect.flatMap(RunDirectory.make, (directory) => Reaper.make(directory))))
       )
@@ -316,7 +316,7 @@ describe("in this process", () => {
     Effect.gen(function*() {
       const { reaper } = yield* mine
       const code = (path: string) => {
-        const { reason } = Result.getOrThrow(Result.flip(reaper.addPath(path)))
+        const reason = Result.getOrThrow(Result.flip(reaper.addPath(path)))
         return reason._tag === "RunDirectoryFailed" ? reason.code : reason._tag
       }
       assert.strictEqual(code("/nowhere/at all"), "ENOENT")

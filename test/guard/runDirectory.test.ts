@@ -5,9 +5,9 @@ import * as ChildProcess from "node:child_process"
 import * as Fs from "node:fs"
 import * as Net from "node:net"
 import * as Path from "node:path"
-import * as Owner from "../../src/process/internal/owner.ts"
-import * as Reaper from "../../src/process/internal/reaper.ts"
-import * as RunDirectory from "../../src/process/internal/runDirectory.ts"
+import * as Owner from "../../src/guard/internal/owner.ts"
+import * as Reaper from "../../src/guard/internal/reaper.ts"
+import * as RunDirectory from "../../src/guard/internal/runDirectory.ts"
 import { child } from "../support/owned.ts"
 import { folder } from "../support/spawned.ts"
 
@@ -30,7 +30,7 @@ const within = <A, E, R>(tmp: string, effect: Effect.Effect<A, E, R>): Effect.Ef
 /** Why no run directory could be made. */
 const refusal = Effect.scoped(RunDirectory.make).pipe(
   Effect.flip,
-  Effect.map(({ reason }) => {
+  Effect.map((reason) => {
     assert.strictEqual(reason._tag, "RunDirectoryFailed")
     return reason as Extract<typeof reason, { readonly _tag: "RunDirectoryFailed" }>
   })
@@ -200,7 +200,7 @@ describe(`the disk is full (${mayMount ? "a tiny file system" : "a folder withou
           }
         }
       } else Fs.chmodSync(records, 0o500)
-      const { reason } = Result.getOrThrow(Result.flip(reaper.addChild({ pid: second.pid, group: true })))
+      const reason = Result.getOrThrow(Result.flip(reaper.addChild({ pid: second.pid, group: true })))
       if (!mayMount) Fs.chmodSync(records, 0o700)
       assert.strictEqual(reason._tag, "RunDirectoryFailed")
       assert.deepInclude(reason, { code: mayMount ? "ENOSPC" : "EACCES", path: directory.path })

@@ -12,7 +12,7 @@ import * as Result from "effect/Result"
 import type * as Scope from "effect/Scope"
 import * as Fs from "node:fs"
 import * as Timers from "node:timers/promises"
-import { ProcessError, ReaperFailed, RunDirectoryFailed } from "../ProcessError.ts"
+import { type GuardFailure, ReaperFailed, RunDirectoryFailed } from "../GuardFailure.ts"
 import * as ProcessTable from "./processTable.ts"
 import * as ReaperShell from "./reaperShell.ts"
 import * as RecordBook from "./recordBook.ts"
@@ -27,11 +27,11 @@ export interface Reaper {
    * Puts a child under guard, synchronously, before it is told anything. A child that is already gone needs none.
    * Fails when the record cannot be written or no shell can be started: then the child must be killed.
    */
-  readonly addChild: (child: { readonly pid: number; readonly group: boolean }) => Result.Result<void, ProcessError>
+  readonly addChild: (child: { readonly pid: number; readonly group: boolean }) => Result.Result<void, GuardFailure>
   /** The child has been reaped. It stays under guard until its group is empty too, which is seen to here. */
   readonly removeChild: (pid: number) => void
   /** A file to unlink after our death, if it is then still the same file. Its path has no line breaks. */
-  readonly addPath: (path: string) => Result.Result<void, ProcessError>
+  readonly addPath: (path: string) => Result.Result<void, GuardFailure>
   /** The file has been unlinked, or belongs to somebody else now. */
   readonly removePath: (path: string) => void
 }
@@ -53,16 +53,12 @@ let knownGuard: Guard | undefined
 /** Which guard this platform allows. */
 export const guard = (): Guard => (knownGuard ??= detectGuard())
 
-const reaperFailed = (detail: string): ProcessError => new ProcessError({ reason: new ReaperFailed({ detail }) })
-
-const write = (path: string, record: () => void): Result.Result<void, ProcessError> => {
+const write = (path: string, record: () => void): Result.Result<void, GuardFailure> => {
   try {
     return Result.succeed(record())
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException
-    return Result.fail(
-      new ProcessError({ reason: new RunDirectoryFailed({ path, code: code ?? "EUNKNOWN", detail: message }) })
-    )
+    return Result.fail(new RunDirectoryFailed({ path, code: code ?? "EUNKNOWN", detail: message }))
   }
 }
 
@@ -73,7 +69,7 @@ const write = (path: string, record: () => void): Result.Result<void, ProcessErr
  * Where the guard is the watchdog there is no shell, but what a sweep needs is written down all the same.
  */
 export const make = Effect.fnUntraced(
-  function*(directory: RunDirectory, chosen: Guard = guard()): Effect.fn.Return<Reaper, ProcessError, Scope.Scope> {
+  function*(directory: RunDirectory, chosen: Guard = guard()): Effect.fn.Return<Reaper, GuardFailure, Scope.Scope> {
     const run = Effect.runForkWith(yield* Effect.context())
     const shell = chosen === "watchdog" ? ReaperShell.none : ReaperShell.make(directory, (deaths, how) => {
       run(Effect.logWarning(
@@ -81,7 +77,8 @@ export const make = Effect.fnUntraced(
       ))
     })
     const book = RecordBook.make(directory.path)
-    const noShell = () => reaperFailed(`${ReaperShell.shellPath} could not be started: ${shell.trouble ?? "unknown"}`)
+    const noShell = () =>
+      new ReaperFailed({ detail: `${ReaperShell.shellPath} could not be started: ${shell.trouble ?? "unknown"}` })
     yield* Effect.addFinalizer(() =>
       Effect.sync(() => {
         book.close()

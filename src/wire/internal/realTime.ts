@@ -4,7 +4,7 @@
  */
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
-import * as RunningTime from "../../wire/internal/runningTime.ts"
+import * as RunningTime from "./runningTime.ts"
 
 const sleep = (millis: number): Effect.Effect<void> =>
   Effect.callback((resume) => {

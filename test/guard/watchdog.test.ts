@@ -25,7 +25,7 @@ describe("the watchdog", () => {
   }
 })
 
-const source = (name: string) => fileURLToPath(new URL(`../../src/process/internal/${name}.ts`, import.meta.url))
+const source = (name: string) => fileURLToPath(new URL(`../../src/guard/internal/${name}.ts`, import.meta.url))
 
 const program = `
   import * as ProcessTable from "${source("processTable")}"

@@ -2,7 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { kill, waitUntil } from "effect-multiprocessing/testing"
 import * as Effect from "effect/Effect"
 import * as Fs from "node:fs"
-import * as ProcessTable from "../../src/process/internal/processTable.ts"
+import * as ProcessTable from "../../src/guard/internal/processTable.ts"
 import { child, families } from "../support/owned.ts"
 import { folder } from "../support/spawned.ts"
 
