@@ -58,17 +58,17 @@ const orLeaveOut = <A, R>(name: string, effect: Effect.Effect<A, unknown, R>): E
     })
   )
 
-/** Opens those that can be opened. */
-export const openAll = Effect.fnUntraced(function*<A>(
-  solutions: Readonly<Record<string, Effect.Effect<A, unknown, Scope.Scope>>>
-) {
-  const open: Record<string, A> = {}
-  for (const [name, solution] of Object.entries(solutions)) {
-    const opened = yield* orLeaveOut(name, solution)
-    if (opened !== undefined) open[name] = opened
-  }
-  return open
-})
+/** Opens those that can be opened, at the same time. */
+export const openAll = <A>(solutions: Readonly<Record<string, Effect.Effect<A, unknown, Scope.Scope>>>) =>
+  Effect.forEach(
+    Object.entries(solutions),
+    ([name, solution]) => Effect.map(orLeaveOut(name, solution), (opened) => [name, opened] as const),
+    { concurrency: "unbounded" }
+  ).pipe(
+    Effect.map((all): Readonly<Record<string, A>> =>
+      Object.fromEntries(all.flatMap(([name, opened]) => opened === undefined ? [] : [[name, opened]]))
+    )
+  )
 
 const median = (values: ReadonlyArray<number>): number => {
   const sorted = values.toSorted((a, b) => a - b)

@@ -16,8 +16,10 @@ export type Receive = (count: number) => Timed
 
 /** What somebody at work in another process or thread can be asked. What a solution does not have is absent. */
 export interface Worker {
-  /** absent when it is a thread */
+  /** of a thread, that of its process */
   readonly pid?: Timed
+  /** it has one call in flight at most */
+  readonly oneByOne?: true
   readonly tiny?: Echo
   readonly person?: Echo
   readonly bytes?: (size: number) => Echo

@@ -3,31 +3,24 @@ import * as Effect from "effect/Effect"
 import * as Field from "../field.ts"
 import type { Case, Contest } from "../harness.ts"
 import { childProcess } from "../peers/childProcess.ts"
-import { rpcOverFork, rpcOverSocket } from "../peers/rpc.ts"
+import { cpythonPipe } from "../peers/cpython.ts"
+import { pools } from "../peers/pools.ts"
+import { rpc } from "../peers/rpc.ts"
 import { socket } from "../peers/socket.ts"
 
 const MiB = 1 << 20
 
 export const bytes: Case = Effect.fnUntraced(function*(quick) {
   const field = yield* Field.open({
-    peers: {
-      child_process: childProcess("advanced"),
-      "effect/rpc over fork": rpcOverFork,
-      "effect/rpc over a socket": rpcOverSocket
-    },
+    peers: { child_process: childProcess("advanced"), ...rpc, ...pools, "CPython, Pipe": cpythonPipe },
     floors: { "node:net": socket }
   })
-  const echo = (size: number, count: number): Field.Discipline => ({ bytes }) =>
-    bytes && Effect.map(bytes(size)(count, 1), (millis) => millis / count)
-  const contest = (name: string, rounds: number, discipline: Field.Discipline): Contest => ({
-    name,
+  const contest = (size: number, rounds: number, count: number): Contest => ({
+    name: `echo of ${size / MiB} MiB`,
     unit: "ms",
     better: "lower",
-    rounds: quick ? 1 : rounds,
-    ...field(discipline)
+    rounds,
+    ...field(({ bytes }) => bytes && Effect.map(bytes(size)(count, 1), (millis) => millis / count))
   })
-  return [
-    contest("echo of 1 MiB", 9, echo(MiB, quick ? 4 : 50)),
-    contest("echo of 64 MiB", 5, echo(64 * MiB, quick ? 1 : 2))
-  ]
+  return quick ? [contest(MiB, 1, 4), contest(8 * MiB, 1, 1)] : [contest(MiB, 9, 50), contest(64 * MiB, 5, 2)]
 })

@@ -5,12 +5,14 @@ import { readFile } from "node:fs/promises"
 import type { Case, Measure } from "../harness.ts"
 import * as Ours from "../ours/index.ts"
 import { childProcess } from "../peers/childProcess.ts"
+import { cpythonPipe } from "../peers/cpython.ts"
 import { idleNode } from "../peers/emptyNode.ts"
-import { rpcOverFork, rpcOverSocket } from "../peers/rpc.ts"
+import { pools } from "../peers/pools.ts"
+import { rpc } from "../peers/rpc.ts"
 import type { Solution } from "../worker.ts"
 
-/** until what a start has put off is done */
-const settling = "300 millis"
+/** milliseconds, until what a start has put off is done */
+const settling = 300
 
 const privateMiB = (pid: number) =>
   Effect.tryPromise({
@@ -36,17 +38,19 @@ export const memory: Case = Effect.fnUntraced(function*(quick) {
     return []
   }
   const spawner = yield* Ours.spawner
+  const peers = {
+    child_process: childProcess("json"),
+    ...rpc,
+    "tinypool, process": pools["tinypool, process"],
+    "CPython, spawn": cpythonPipe
+  }
   return [{
     name: "an idle worker",
     unit: "MiB",
     better: "lower",
     rounds: quick ? 1 : 5,
     ours: idle(Effect.provide(Ours.child, spawner)),
-    peers: {
-      child_process: idle(childProcess("json")),
-      "effect/rpc over fork": idle(rpcOverFork),
-      "effect/rpc over a socket": idle(rpcOverSocket)
-    },
+    peers: Object.fromEntries(Object.entries(peers).map(([name, solution]) => [name, idle(solution)])),
     floors: { "node -e": idle(idleNode) }
   }]
 })

@@ -1,46 +1,49 @@
-/** From nothing to a first answer, and from nothing to an end. */
+/** From nothing to a first answer, and from nothing to an end; by a program that has started others before. */
 import * as Effect from "effect/Effect"
-import { type Case, type Measure } from "../harness.ts"
+import { type Case, type Contest, type Measure, openAll } from "../harness.ts"
 import * as Ours from "../ours/index.ts"
 import { childProcess } from "../peers/childProcess.ts"
+import { cpython } from "../peers/cpython.ts"
 import { emptyNode } from "../peers/emptyNode.ts"
-import { rpcOverFork, rpcOverSocket } from "../peers/rpc.ts"
-import { type Solution, timed } from "../worker.ts"
+import { pools } from "../peers/pools.ts"
+import { rpc } from "../peers/rpc.ts"
+import { type Solution, timed, type Worker } from "../worker.ts"
 
-const firstAnswer = <R>(solution: Effect.Effect<Effect.Success<Solution>, unknown, R>) =>
+const firstAnswer = <R>(solution: Effect.Effect<Worker, unknown, R>) =>
   timed(Effect.flatMap(solution, ({ tiny }) => tiny!(1, 1)))
+
+const joined = (solution: Solution) => timed(Effect.scoped(firstAnswer(solution)))
+
+const solutions: Readonly<Record<string, Solution>> = { child_process: childProcess("json"), ...rpc, ...pools }
 
 export const start: Case = Effect.fnUntraced(function*(quick) {
   const spawner = yield* Ours.spawner
-  const rounds = quick ? 1 : 15
-  const unit = "ms"
-  const better = "lower"
-  const solutions = {
-    child_process: childProcess("json"),
-    "effect/rpc over fork": rpcOverFork,
-    "effect/rpc over a socket": rpcOverSocket
-  }
-  const each = (measure: (solution: Solution) => Measure) =>
-    Object.fromEntries(Object.entries(solutions).map(([name, solution]) => [name, measure(solution)]))
-  const floors = { "node -e 0": emptyNode }
-  return [
-    {
-      name: "first answer of a new worker",
-      unit,
-      better,
-      rounds,
-      ours: Effect.provide(firstAnswer(Ours.child), spawner),
-      peers: each(firstAnswer),
-      floors
+  const pythons = Object.entries(yield* openAll({ "CPython, spawn": cpython }))
+  const contest = (
+    name: string,
+    ours: Measure,
+    theirs: (solution: Solution) => Measure,
+    pythons: Readonly<Record<string, Measure>>
+  ): Contest => ({
+    name,
+    unit: "ms",
+    better: "lower",
+    rounds: quick ? 1 : 15,
+    ours,
+    peers: {
+      ...Object.fromEntries(Object.entries(solutions).map(([name, solution]) => [name, theirs(solution)])),
+      ...pythons
     },
-    {
-      name: "from start to end of one function",
-      unit,
-      better,
-      rounds,
-      ours: Effect.provide(Ours.joined, spawner),
-      peers: each((solution) => timed(Effect.scoped(firstAnswer(solution)))),
-      floors
-    }
+    floors: { "node -e 0": emptyNode }
+  })
+  const python = (measure: string) => Object.fromEntries(pythons.map(([name, ask]) => [name, ask(measure)]))
+  return [
+    contest(
+      "first answer of a new worker",
+      Effect.provide(firstAnswer(Ours.child), spawner),
+      firstAnswer,
+      python("first_answer")
+    ),
+    contest("from start to end of one function", Effect.provide(Ours.joined, spawner), joined, python("joined"))
   ]
 })

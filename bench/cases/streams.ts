@@ -3,18 +3,15 @@ import * as Effect from "effect/Effect"
 import * as Field from "../field.ts"
 import type { Case, Contest } from "../harness.ts"
 import { childProcess } from "../peers/childProcess.ts"
-import { rpcOverFork, rpcOverSocket } from "../peers/rpc.ts"
+import { cpythonPipe } from "../peers/cpython.ts"
+import { rpc } from "../peers/rpc.ts"
 import { source } from "../peers/socket.ts"
 
 const MiB = 1 << 20
 
 export const streams: Case = Effect.fnUntraced(function*(quick) {
   const field = yield* Field.open({
-    peers: {
-      child_process: childProcess("advanced"),
-      "effect/rpc over fork": rpcOverFork,
-      "effect/rpc over a socket": rpcOverSocket
-    },
+    peers: { child_process: childProcess("advanced"), ...rpc, "CPython, Pipe": cpythonPipe },
     floors: { "node:net": source }
   })
   const numbers = (chunk: number, count: number): Field.Discipline => ({ numbers }) =>

@@ -11,8 +11,16 @@ export const file = (name: string): string => fileURLToPath(new URL(name, import
 /** How long a child may take to end when it was asked to, in milliseconds. */
 const patience = 5_000
 
+const killGroup = (leader: number): void => {
+  try {
+    process.kill(-leader, "SIGKILL")
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "ESRCH") throw error
+  }
+}
+
 /**
- * A child that ends with the Scope: it is asked to, and killed when it does not. It should lead a process group, so
+ * A child that ends with the Scope: it is asked to, and killed when it does not. It must lead a process group, so
  * that a terminal's Ctrl-C reaches us alone, and so that its own children are killed with it.
  */
 export const scoped = <C extends ChildProcess.ChildProcess>(
@@ -30,9 +38,9 @@ export const scoped = <C extends ChildProcess.ChildProcess>(
     }),
     (child) =>
       Effect.promise(async () => {
-        if (child.exitCode !== null || child.signalCode !== null) return
+        if (child.exitCode !== null || child.signalCode !== null) return killGroup(child.pid!)
         const exit = once(child, "exit")
-        const late = setTimeout(() => process.kill(-child.pid!, "SIGKILL"), patience)
+        const late = setTimeout(() => killGroup(child.pid!), patience)
         askToEnd(child)
         await exit
         clearTimeout(late)

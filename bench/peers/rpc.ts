@@ -6,7 +6,7 @@ import * as Layer from "effect/Layer"
 import * as RpcClient from "effect/rpc/RpcClient"
 import * as RpcSerialization from "effect/rpc/RpcSerialization"
 import * as ChildProcess from "node:child_process"
-import { once } from "node:events"
+import { EventEmitter, once } from "node:events"
 import { mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
@@ -31,7 +31,7 @@ const worker = <E, R>(protocol: Layer.Layer<RpcClient.Protocol, E, R>) =>
   )
 
 /** Effect's workers: structured messages over the channel of `child_process.fork`. */
-export const rpcOverFork: Solution = worker(
+const overFork: Solution = worker(
   RpcClient.layerProtocolWorker({ size: 1, concurrency: 1000 }).pipe(
     Layer.provide(
       NodeWorker.layer(() => ChildProcess.fork(Child.file("./rpc.child.ts"), ["worker"], { detached: true }))
@@ -45,10 +45,16 @@ const folder = Effect.acquireRelease(
 )
 
 /** Effect's binary encoding over a Unix socket, to a child that is started by hand. */
-export const rpcOverSocket: Solution = Effect.gen(function*() {
+const overSocket: Solution = Effect.gen(function*() {
+  // its socket has listeners for each message that waits
+  EventEmitter.defaultMaxListeners = 0
   const path = join(yield* folder, "s")
   const child = yield* Child.scoped(
-    () => ChildProcess.fork(Child.file("./rpc.child.ts"), ["socket", path], { detached: true }),
+    () =>
+      ChildProcess.fork(Child.file("./rpc.child.ts"), ["socket", path], {
+        detached: true,
+        execArgv: [...process.execArgv, "--disable-warning=MaxListenersExceededWarning"]
+      }),
     (child) => child.disconnect()
   )
   yield* Effect.tryPromise(() => Promise.race([once(child, "message"), once(child, "exit")]))
@@ -59,3 +65,5 @@ export const rpcOverSocket: Solution = Effect.gen(function*() {
     )
   )
 })
+
+export const rpc = { "effect/rpc over fork": overFork, "effect/rpc over a socket": overSocket }

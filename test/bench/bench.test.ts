@@ -44,9 +44,9 @@ describe("bench", () => {
         assert.isAbove(Object.keys(row.peers).length, 0, row.name)
         assert.approximately(row.ratio, ratioOf(row), row.ratio / 1000, row.name)
       }
-      // what needs nothing but Node.js is never left out
-      assert.notMatch(stderr, /^(ours|child_process|node)/m)
-    }))
+      // CPython is there or not; all else is, with `npm ci`
+      assert.notMatch(stderr, /^(?!CPython,).+/m)
+    }), 180_000)
 
   it.live("knows its cases", () =>
     Effect.gen(function*() {

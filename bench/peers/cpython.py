@@ -1,0 +1,235 @@
+"""CPython's multiprocessing, measured by a CPython: a line of JSON asks for a measurement, another has its milliseconds."""
+
+import json
+import multiprocessing
+import sys
+import time
+from multiprocessing.managers import BaseManager
+
+context = multiprocessing.get_context("spawn")
+
+
+class Echo:
+    def echo(self, payload):
+        return payload
+
+
+class Manager(BaseManager):
+    pass
+
+
+Manager.register("Echo", Echo)
+
+
+def byte_at(index):
+    return (index >> 12) * 31 & 255
+
+
+def make_bytes(size):
+    pages = [bytes([byte_at(start)]) * min(4096, size - start) for start in range(0, size, 4096)]
+    return b"".join(pages)
+
+
+def tiny(n):
+    return {"n": n}
+
+
+def person(n):
+    return {
+        "id": n,
+        "name": "Ada Lovelace",
+        "email": "ada@example.org",
+        "tags": ["a", "b", "c"],
+        "position": {"x": 1.5, "y": 2.5},
+        "active": True,
+    }
+
+
+payloads = {"tiny": tiny, "person": person}
+
+
+def check(answer, expected):
+    if answer != expected:
+        raise ValueError("another came back")
+
+
+def millis_since(begin):
+    return (time.perf_counter() - begin) * 1000
+
+
+# what the children do
+
+
+def answer_once(connection, payload):
+    connection.send(payload)
+
+
+def answer_all(connection):
+    try:
+        while True:
+            question = connection.recv()
+            if "echo" in question:
+                connection.send(question["echo"])
+            elif "bytes" in question:
+                for _ in range(question["bytes"]):
+                    connection.send_bytes(connection.recv_bytes())
+            elif "numbers" in question:
+                count, chunk = question["numbers"], question["chunk"]
+                for first in range(1, count + 1, chunk):
+                    connection.send(list(range(first, min(first + chunk, count + 1))))
+            else:
+                blob = make_bytes(question["size"])
+                for _ in range(question["blobs"]):
+                    connection.send_bytes(blob)
+    except EOFError:
+        pass
+
+
+class Child:
+    def __init__(self):
+        self.connection, theirs = context.Pipe()
+        self.process = context.Process(target=answer_all, args=(theirs,), daemon=True)
+        self.process.start()
+        theirs.close()
+
+    def end(self):
+        self.connection.close()
+        self.process.join()
+
+
+# what can be asked for
+
+
+def first_answer():
+    begin = time.perf_counter()
+    child = Child()
+    child.connection.send({"echo": tiny(0)})
+    check(child.connection.recv(), tiny(0))
+    taken = millis_since(begin)
+    child.end()
+    return taken
+
+
+def joined():
+    begin = time.perf_counter()
+    ours, theirs = context.Pipe()
+    process = context.Process(target=answer_once, args=(theirs, tiny(0)))
+    process.start()
+    theirs.close()
+    check(ours.recv(), tiny(0))
+    process.join()
+    taken = millis_since(begin)
+    ours.close()
+    return taken
+
+
+class Opened:
+    """A child and a manager, from when they are first needed."""
+
+    def __init__(self):
+        self._child = None
+        self._manager = None
+
+    def child(self):
+        if self._child is None:
+            self._child = Child()
+        return self._child
+
+    def manager(self):
+        if self._manager is None:
+            self._manager = Manager(ctx=context)
+            self._manager.start()
+            self._echo = self._manager.Echo()
+        return self._echo
+
+    def end(self):
+        if self._child is not None:
+            self._child.end()
+        if self._manager is not None:
+            self._manager.shutdown()
+
+
+opened = Opened()
+
+
+def pid():
+    child = opened.child()
+    child.connection.send({"echo": tiny(0)})
+    check(child.connection.recv(), tiny(0))
+    return child.process.pid
+
+
+def pipe(payload, count):
+    connection = opened.child().connection
+    make = payloads[payload]
+    begin = time.perf_counter()
+    for n in range(count):
+        question = make(n)
+        connection.send({"echo": question})
+        check(connection.recv(), question)
+    return millis_since(begin)
+
+
+def proxy(payload, count):
+    echo = opened.manager()
+    make = payloads[payload]
+    begin = time.perf_counter()
+    for n in range(count):
+        question = make(n)
+        check(echo.echo(question), question)
+    return millis_since(begin)
+
+
+def echo_bytes(size, count):
+    connection = opened.child().connection
+    data = make_bytes(size)
+    begin = time.perf_counter()
+    connection.send({"bytes": count})
+    for _ in range(count):
+        connection.send_bytes(data)
+        check(connection.recv_bytes(), data)
+    return millis_since(begin)
+
+
+def numbers(count, chunk):
+    connection = opened.child().connection
+    begin = time.perf_counter()
+    connection.send({"numbers": count, "chunk": chunk})
+    last = 0
+    while last < count:
+        for n in connection.recv():
+            last += 1
+            check(n, last)
+    return millis_since(begin)
+
+
+def blobs(size, count):
+    connection = opened.child().connection
+    blob = make_bytes(size)
+    begin = time.perf_counter()
+    connection.send({"blobs": count, "size": size})
+    for _ in range(count):
+        check(connection.recv_bytes(), blob)
+    return millis_since(begin)
+
+
+measures = {
+    measure.__name__: measure
+    for measure in (first_answer, joined, pid, pipe, proxy, echo_bytes, numbers, blobs)
+}
+
+
+def main():
+    print(json.dumps({"value": 0}), flush=True)
+    for line in sys.stdin:
+        question = json.loads(line)
+        try:
+            answer = {"value": measures[question["measure"]](*question["args"])}
+        except Exception as error:
+            answer = {"error": repr(error)}
+        print(json.dumps(answer), flush=True)
+    opened.end()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,58 @@
+/** CPython's multiprocessing, where there is a python3. */
+import * as Effect from "effect/Effect"
+import * as ChildProcess from "node:child_process"
+import { createInterface } from "node:readline"
+import type { Solution, Timed } from "../worker.ts"
+import * as Child from "./child.ts"
+
+type Answer = { readonly value: number } | { readonly error: string }
+
+/** A CPython that measures; one measurement at a time. */
+export const cpython = Effect.gen(function*() {
+  const child = yield* Child.scoped(
+    () =>
+      ChildProcess.spawn("python3", [Child.file("./cpython.py")], {
+        stdio: ["pipe", "pipe", "inherit"],
+        detached: true
+      }),
+    (child) => child.stdin.end()
+  )
+  const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]()
+  const answer = Effect.tryPromise({
+    try: async () => {
+      const { done, value } = await lines.next()
+      if (done === true) throw new Error("python3 has ended")
+      const answer = JSON.parse(value) as Answer
+      if ("error" in answer) throw new Error(answer.error)
+      return answer.value
+    },
+    catch: (error) => error
+  })
+  yield* answer
+  return (measure: string, ...args: ReadonlyArray<string | number>): Timed =>
+    Effect.suspend(() => {
+      child.stdin.write(`${JSON.stringify({ measure, args })}\n`)
+      // whose answer is not waited for would give it to the next question
+      return Effect.onInterrupt(answer, () => Effect.sync(() => child.kill("SIGKILL")))
+    })
+})
+
+/** A child at the other end of a `multiprocessing.Pipe`: one question after another. */
+export const cpythonPipe: Solution = Effect.map(cpython, (measure) => {
+  const echo = (payload: string) => (count: number) => measure("pipe", payload, count)
+  return {
+    pid: measure("pid"),
+    oneByOne: true,
+    tiny: echo("tiny"),
+    person: echo("person"),
+    bytes: (size) => (count) => measure("echo_bytes", size, count),
+    numbers: (chunk) => (count) => measure("numbers", count, chunk),
+    blobs: (size) => (count) => measure("blobs", size, count)
+  }
+})
+
+/** A proxy of a `BaseManager`. */
+export const cpythonManager: Solution = Effect.map(cpython, (measure) => {
+  const echo = (payload: string) => (count: number) => measure("proxy", payload, count)
+  return { oneByOne: true, tiny: echo("tiny"), person: echo("person") }
+})
