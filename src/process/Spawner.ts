@@ -69,6 +69,11 @@ export interface Options {
    * work.
    */
   readonly guard?: Reaper.Guard | undefined
+  /**
+   * Whether children load `effect` and this library by shortcuts, and compiled by an earlier child: it halves the time
+   * to their first answer, and changes nothing else. `false` leaves everything to Node.js. Default `true`.
+   */
+  readonly fastStart?: boolean | undefined
 }
 
 /**
@@ -85,6 +90,7 @@ export const layer = (options: Options = {}): Layer.Layer<Spawner, ProcessError>
       const guard = options.guard ?? Reaper.guard()
       const directory = yield* Effect.mapError(RunDirectory.make, becauseOf)
       const reaper = yield* Effect.mapError(Reaper.make(directory, guard), becauseOf)
+      const fastStart = options.fastStart ?? true
       const lives = new Set<Child.Life>()
       let closed = false
       yield* Effect.addFinalizer(() => {
@@ -103,7 +109,7 @@ export const layer = (options: Options = {}): Layer.Layer<Spawner, ProcessError>
           Effect.suspend(() =>
             closed
               ? Effect.fail(new ProcessError({ reason: new SpawnerClosed() }))
-              : Child.start({ directory, guard, reaper, lives }, work, options)
+              : Child.start({ directory, guard, reaper, fastStart, lives }, work, options)
           )
       }
     })

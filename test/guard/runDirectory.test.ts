@@ -6,26 +6,11 @@ import * as Fs from "node:fs"
 import * as Net from "node:net"
 import * as Path from "node:path"
 import * as Owner from "../../src/guard/internal/owner.ts"
+import * as OwnFolder from "../../src/guard/internal/ownFolder.ts"
 import * as Reaper from "../../src/guard/internal/reaper.ts"
 import * as RunDirectory from "../../src/guard/internal/runDirectory.ts"
 import { child } from "../support/owned.ts"
-import { folder } from "../support/spawned.ts"
-
-/** Runs with another temporary folder. */
-const within = <A, E, R>(tmp: string, effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
-  Effect.acquireUseRelease(
-    Effect.sync(() => {
-      const before = process.env.TMPDIR
-      process.env.TMPDIR = tmp
-      return before
-    }),
-    () => effect,
-    (before) =>
-      Effect.sync(() => {
-        if (before === undefined) delete process.env.TMPDIR
-        else process.env.TMPDIR = before
-      })
-  )
+import { folder, within } from "../support/spawned.ts"
 
 /** Why no run directory could be made. */
 const refusal = Effect.scoped(RunDirectory.make).pipe(
@@ -46,7 +31,7 @@ describe("a run directory", () => {
         tmp,
         Effect.scoped(Effect.gen(function*() {
           const { mark, owner, path } = yield* RunDirectory.make
-          assert.match(path, new RegExp(`^${tmp}/emp-${Owner.uid()}/[a-z0-9]{8}$`))
+          assert.match(path, new RegExp(`^${tmp}/emp-${OwnFolder.uid()}/[a-z0-9]{8}$`))
           assert.strictEqual(mode(path), 0o700)
           assert.strictEqual(mode(Path.dirname(path)), 0o700)
           assert.deepStrictEqual(Owner.read(path), owner)
@@ -86,7 +71,7 @@ describe("a run directory", () => {
       const tmp = `${yield* folder}/${"deep/".repeat(20)}`
       Fs.mkdirSync(tmp, { recursive: true })
       const { path, socketPath } = yield* within(tmp, RunDirectory.make)
-      assert.isTrue(path.startsWith(`/tmp/emp-${Owner.uid()}/`))
+      assert.isTrue(path.startsWith(`/tmp/emp-${OwnFolder.uid()}/`))
       assert.isAtMost(Buffer.byteLength(socketPath()), 103)
     }).pipe(Effect.scoped))
 
@@ -125,7 +110,7 @@ describe("no run directory", () => {
     Effect.gen(function*() {
       const tmp = yield* folder
       Fs.mkdirSync(`${tmp}/real`, { mode: 0o700 })
-      Fs.symlinkSync(`${tmp}/real`, `${tmp}/emp-${Owner.uid()}`)
+      Fs.symlinkSync(`${tmp}/real`, `${tmp}/emp-${OwnFolder.uid()}`)
       const { code, detail } = yield* within(tmp, refusal)
       assert.deepStrictEqual([code, detail], ["EPERM", "it is a symbolic link"])
       assert.deepStrictEqual(Fs.readdirSync(`${tmp}/real`), [])
@@ -134,7 +119,7 @@ describe("no run directory", () => {
   it.live("where others may look or write", () =>
     Effect.gen(function*() {
       const tmp = yield* folder
-      const base = `${tmp}/emp-${Owner.uid()}`
+      const base = `${tmp}/emp-${OwnFolder.uid()}`
       Fs.mkdirSync(base)
       Fs.chmodSync(base, 0o755)
       const { code, detail, path } = yield* within(tmp, refusal)
@@ -142,7 +127,7 @@ describe("no run directory", () => {
       Fs.rmdirSync(base)
       Fs.writeFileSync(base, "")
       assert.strictEqual((yield* within(tmp, refusal)).detail, "it is not a directory")
-      if (Owner.uid() !== 0) return
+      if (OwnFolder.uid() !== 0) return
       Fs.rmSync(base)
       Fs.mkdirSync(base, { mode: 0o700 })
       Fs.chownSync(base, 12345, 12345)
@@ -165,7 +150,7 @@ const tiny = (files: number) =>
     (path) => Effect.sync(() => void ChildProcess.execFileSync("umount", ["--lazy", path]))
   )
 
-const mayMount = Owner.uid() === 0 &&
+const mayMount = OwnFolder.uid() === 0 &&
   ChildProcess.spawnSync("unshare", ["-m", "mount", "-t", "tmpfs", "tmpfs", "/mnt"]).status === 0
 
 // Elsewhere a folder that takes no more files stands for the full disk.
@@ -177,7 +162,7 @@ describe(`the disk is full (${mayMount ? "a tiny file system" : "a folder withou
       const { code } = yield* within(tmp, refusal).pipe(Effect.ensuring(Effect.sync(() => Fs.chmodSync(tmp, 0o700))))
       assert.strictEqual(code, mayMount ? "ENOSPC" : "EACCES")
       const left = Fs.readdirSync(tmp, { recursive: true })
-      assert.deepStrictEqual(left, mayMount ? [`emp-${Owner.uid()}`] : [])
+      assert.deepStrictEqual(left, mayMount ? [`emp-${OwnFolder.uid()}`] : [])
     }).pipe(Effect.scoped))
 
   it.live("when a child is to be put under guard: it is refused, and the others are still guarded", () =>

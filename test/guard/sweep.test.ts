@@ -5,6 +5,7 @@ import * as Fs from "node:fs"
 import * as Net from "node:net"
 import * as Path from "node:path"
 import * as Owner from "../../src/guard/internal/owner.ts"
+import * as OwnFolder from "../../src/guard/internal/ownFolder.ts"
 import * as ProcessTable from "../../src/guard/internal/processTable.ts"
 import * as Records from "../../src/guard/internal/records.ts"
 import { sweep } from "../../src/guard/internal/sweep.ts"
@@ -45,7 +46,7 @@ const age = (path: string, hours: number) => {
 }
 
 const base = Effect.map(folder, (tmp) => {
-  const path = `${tmp}/emp-${Owner.uid()}`
+  const path = `${tmp}/emp-${OwnFolder.uid()}`
   Fs.mkdirSync(path, { mode: 0o700 })
   return path
 })
@@ -183,7 +184,7 @@ describe("a sweep spares", () => {
         directory(path, name, dead, records)
       }
       // only root can make directories of others
-      if (Owner.uid() === 0) Fs.chownSync(directory(path, "stranger", dead, records), 12345, 12345)
+      if (OwnFolder.uid() === 0) Fs.chownSync(directory(path, "stranger", dead, records), 12345, 12345)
       const names = Fs.readdirSync(path)
       for (const name of names) age(`${path}/${name}`, 1_000)
       yield* swept(path)

@@ -18,5 +18,21 @@ export const folder: Effect.Effect<string, never, Scope.Scope> = Effect.acquireR
   (path) => Effect.sync(() => rmSync(path, { recursive: true, force: true }))
 )
 
+/** Runs with another temporary folder. */
+export const within = <A, E, R>(tmp: string, effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
+  Effect.acquireUseRelease(
+    Effect.sync(() => {
+      const before = process.env.TMPDIR
+      process.env.TMPDIR = tmp
+      return before
+    }),
+    () => effect,
+    (before) =>
+      Effect.sync(() => {
+        if (before === undefined) delete process.env.TMPDIR
+        else process.env.TMPDIR = before
+      })
+  )
+
 /** How often a test repeats what a race might break: a few times in the suite, many in `npm run test:soak`. */
 export const rounds = (suite: number, soak: number): number => process.env.SOAK === undefined ? suite : soak

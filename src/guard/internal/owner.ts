@@ -19,9 +19,6 @@ export const socketName = "o"
 
 const fileName = "owner"
 
-/** The user whom new files belong to. */
-export const uid = (): number => process.geteuid?.() ?? -1
-
 /** This process as an owner. Where processes cannot be told apart it has no realm either, and its start says nothing. */
 export const self = (): Owner => ({
   ...ProcessTable.realm(),
@@ -29,16 +26,6 @@ export const self = (): Owner => ({
   start: ProcessTable.startTime(process.pid) ?? "0",
   parent: process.ppid
 })
-
-/** Why a directory cannot be trusted as one of ours, if so. A link is never followed. */
-export const refusal = (directory: string): string | undefined => {
-  const stat = Fs.lstatSync(directory)
-  if (stat.isSymbolicLink()) return "it is a symbolic link"
-  if (!stat.isDirectory()) return "it is not a directory"
-  if (stat.uid !== uid()) return `it belongs to user ${stat.uid}`
-  if ((stat.mode & 0o777) !== 0o700) return `its mode is ${(stat.mode & 0o777).toString(8)}, not 700`
-  return undefined
-}
 
 /** Writes down whose the directory is. */
 export const write = (directory: string, owner: Owner): void =>

@@ -20,6 +20,7 @@ import * as Os from "node:os"
 import * as Path from "node:path"
 import { type GuardFailure, RunDirectoryFailed, UnsupportedPlatform } from "../GuardFailure.ts"
 import * as Owner from "./owner.ts"
+import * as OwnFolder from "./ownFolder.ts"
 import * as Records from "./records.ts"
 import { sweep } from "./sweep.ts"
 
@@ -54,7 +55,7 @@ const pathLength = (base: string): number => Buffer.byteLength(base) + "/.123456
 
 /** Where the run directories of this user are, best place first. */
 export const bases = (): ReadonlyArray<string> => {
-  const name = `emp-${Owner.uid()}`
+  const name = `emp-${OwnFolder.uid()}`
   return [...new Set([Path.resolve(Os.tmpdir(), name), `/tmp/${name}`])]
 }
 
@@ -69,14 +70,7 @@ const chooseBase: Effect.Effect<string, RunDirectoryFailed> = Effect.suspend(() 
 /** Makes the directory of all run directories of this user, or makes sure that it is really ours. */
 const makeBase = (base: string): Effect.Effect<void, RunDirectoryFailed> =>
   Effect.try({
-    try: () => {
-      try {
-        Fs.mkdirSync(base, { mode: 0o700 })
-      } catch (error) {
-        if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error
-      }
-      return Owner.refusal(base)
-    },
+    try: () => OwnFolder.make(base),
     catch: fromSystem(base)
   }).pipe(
     Effect.flatMap((refusal) => refusal === undefined ? Effect.void : Effect.fail(failed(base, "EPERM", refusal)))

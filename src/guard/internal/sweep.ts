@@ -7,6 +7,7 @@
 import * as Fs from "node:fs"
 import * as Path from "node:path"
 import * as Owner from "./owner.ts"
+import * as OwnFolder from "./ownFolder.ts"
 import * as ProcessTable from "./processTable.ts"
 import * as Records from "./records.ts"
 
@@ -21,7 +22,7 @@ const foreignAge = 24
 const unfinishedAge = 1
 
 const sweepOne = async (directory: string): Promise<void> => {
-  if (Owner.refusal(directory) !== undefined || await Owner.answers(directory)) return
+  if (OwnFolder.refusal(directory) !== undefined || await Owner.answers(directory)) return
   if (Path.basename(directory).startsWith(".")) {
     if (Owner.hoursUntouched(directory) < unfinishedAge) return
   } else {

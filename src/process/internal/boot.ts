@@ -9,6 +9,8 @@ import { fileURLToPath, pathToFileURL } from "node:url"
 import * as Watchdog from "../../guard/internal/watchdog.ts"
 import * as Frames from "../../wire/internal/frames.ts"
 import * as Inlet from "../../wire/internal/inlet.ts"
+import * as CompileCache from "./compileCache.ts"
+import * as FastStart from "./fastStart.ts"
 import type * as Host from "./host.ts"
 import { type Failure, frame, longestFrame, type Preparation, type Report } from "./preparation.ts"
 
@@ -100,7 +102,12 @@ const main = async () => {
   report({ at: "module" })
   const url = locate(new URL(preparation.module.url))
   process.argv = [process.execPath, url.protocol === "file:" ? fileURLToPath(url) : url.href, ...preparation.argv]
-  const host = await import(hostOf(url).href) as typeof Host
+  const hostUrl = hostOf(url)
+  if (preparation.fastStart !== undefined) {
+    CompileCache.enable(preparation.fastStart.cache)
+    FastStart.install(new URL("../../", hostUrl), url)
+  }
+  const host = await import(hostUrl.href) as typeof Host
   if (host.version !== preparation.version) {
     return fail({ _tag: "LibraryMismatch", ours: preparation.version, theirs: host.version })
   }

@@ -23,6 +23,7 @@ import * as Session from "../../wire/Session.ts"
 import * as Transport from "../../wire/Transport.ts"
 import * as Errors from "../ProcessError.ts"
 import { ProcessError } from "../ProcessError.ts"
+import * as CompileCache from "./compileCache.ts"
 import * as CurrentProcess from "./currentProcess.ts"
 import * as EndBy from "./endBy.ts"
 import * as HandedSocket from "./handedSocket.ts"
@@ -56,6 +57,7 @@ export interface Owner {
   readonly directory: RunDirectory
   readonly guard: Guard
   readonly reaper: Reaper
+  readonly fastStart: boolean
   /** those that have been launched and not been ended, ready or not */
   readonly lives: Set<Life>
 }
@@ -117,7 +119,7 @@ const tooLong = (bytes: number): ProcessError =>
   })
 
 const prepare = Effect.fnUntraced(function*(
-  { guard }: Owner,
+  { directory, fastStart, guard }: Owner,
   { mode, module, wants }: Work,
   name: string,
   identity: ReadonlyArray<number>,
@@ -128,6 +130,7 @@ const prepare = Effect.fnUntraced(function*(
   return {
     version,
     guard,
+    fastStart: fastStart ? { cache: CompileCache.folderBeside(directory.path) } : undefined,
     module: { url: module.url.href, export: module.export },
     mode,
     wants: wants.map(({ id }) => id),

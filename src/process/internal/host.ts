@@ -20,6 +20,7 @@ import * as AuthKey from "../../wire/internal/authKey.ts"
 import * as Method from "../../wire/Method.ts"
 import * as Session from "../../wire/Session.ts"
 import * as Transport from "../../wire/Transport.ts"
+import * as CompileCache from "./compileCache.ts"
 import * as CurrentProcess from "./currentProcess.ts"
 import * as EndBy from "./endBy.ts"
 import type { Failure, Preparation, Report } from "./preparation.ts"
@@ -92,16 +93,23 @@ const serve = Effect.fnUntraced(function*(
   }
 
   let exitCode = 0
+  let calls = 0
+  const begun = () => calls++
   const answered = (exit: Exit.Exit<unknown, unknown>) => {
+    calls--
     if (preparation.mode === "call" && Exit.isFailure(exit)) exitCode = 1
   }
   report({ at: "ready" })
   const session = yield* Session.make({
     transport: Transport.fromSocket(socket, { peer: `parent (pid ${preparation.parent.pid})`, inlet }),
-    serve: preparation.wants.flatMap((id) => served(implementations.get(id)!, answered)),
+    serve: preparation.wants.flatMap((id) => served(implementations.get(id)!, begun, answered)),
     context: built.value
   })
+  const stopFlushing = preparation.fastStart === undefined
+    ? () => {}
+    : CompileCache.flushWhen(() => calls === 0, preparation.fastStart.cache)
   const asked = yield* Effect.raceFirst(session.closeRequested, Effect.as(session.closed, undefined))
+  stopFlushing()
   if (asked !== undefined) EndBy.set(asked.deadline)
   yield* session.interruptCalls
   const ended = yield* Effect.exit(Scope.close(scope, Exit.void))
@@ -125,11 +133,13 @@ const missing = (
 
 const served = (
   { call, declaration, services }: Implementation.Implementation,
+  begun: () => void,
   answered: (exit: Exit.Exit<unknown, unknown>) => void
 ): Array<Method.Served> =>
   Object.entries(declaration.contracts).map(([name, contract]) => ({
     method: services === undefined ? contract.method : Method.provide(contract.method, services),
     handle: (payload) => {
+      begun()
       const answer = call(name, payload)
       const note = (exit: Exit.Exit<unknown, unknown>) => Effect.sync(() => answered(exit))
       return Stream.isStream(answer) ? Stream.onExit(answer, note) : Effect.onExit(answer, note)

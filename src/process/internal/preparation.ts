@@ -13,6 +13,8 @@ export const version = 1
 export interface Preparation {
   readonly version: number
   readonly guard: Guard
+  /** see fastStart.ts; with the folder of the compile cache */
+  readonly fastStart: { readonly cache: string } | undefined
   readonly module: { readonly url: string; readonly export: string }
   /** a process for one call, whose outcome is its exit code, or one that serves until it is told to end */
   readonly mode: "call" | "serve"

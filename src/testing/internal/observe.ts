@@ -5,6 +5,7 @@
 import * as Fs from "node:fs"
 import * as Path from "node:path"
 import * as Owner from "../../guard/internal/owner.ts"
+import * as OwnFolder from "../../guard/internal/ownFolder.ts"
 import * as ProcessTable from "../../guard/internal/processTable.ts"
 import { reaperName } from "../../guard/internal/reaperScript.ts"
 import { markName } from "../../guard/internal/records.ts"
@@ -112,7 +113,7 @@ const sharedMemory = (family: ReadonlySet<number>): ReadonlyArray<Thing> =>
     const maker = Number(match[1])
     const path = `/dev/shm/${name}`
     const reportable = family.has(maker) || !ProcessTable.isAlive(maker)
-    return attempt(() => Fs.lstatSync(path)).some(({ uid }) => uid === Owner.uid()) && reportable
+    return attempt(() => Fs.lstatSync(path)).some(({ uid }) => uid === OwnFolder.uid()) && reportable
       ? [{ kind: "sharedMemory", key: path, description: `${path} of pid ${maker}` }]
       : []
   })

@@ -1,0 +1,151 @@
+import { assert, describe, it } from "@effect/vitest"
+import * as Process from "effect-multiprocessing/Process"
+import * as ProcessLayer from "effect-multiprocessing/ProcessLayer"
+import * as Spawner from "effect-multiprocessing/Spawner"
+import { isAliveUnsafe, kill, waitUntil } from "effect-multiprocessing/testing"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Stream from "effect/Stream"
+import * as Fs from "node:fs"
+import * as Path from "node:path"
+import * as OwnFolder from "../../src/guard/internal/ownFolder.ts"
+import * as CompileCache from "../../src/process/internal/compileCache.ts"
+import { double, Worker } from "../fixtures/process/work.ts"
+import { folder, within } from "../support/spawned.ts"
+
+type Env = Readonly<Record<string, string>>
+
+/** A temporary folder of its own, with the folder that the cache is kept beside. */
+const place = Effect.map(folder, (tmp) => {
+  const base = Path.join(tmp, `emp-${OwnFolder.uid()}`)
+  Fs.mkdirSync(base, { mode: 0o700 })
+  return { tmp, base, cache: Path.join(base, "cache") }
+})
+
+const worker = (env: Env = {}) => ProcessLayer.make({ module: double.module as URL, services: [Worker], env })
+
+/** Whether a child starts, answers, and ends in order, which is when Node.js writes the cache, too. */
+const answers = (tmp: string, env: Env = {}) =>
+  Effect.gen(function*() {
+    const answer = yield* Effect.flatMap(Worker, ({ double }) => double({ n: 21 }))
+    assert.strictEqual(answer, 42)
+  }).pipe(Effect.provide(worker(env)), Effect.provide(ProcessLayer.spawn), (run) => within(tmp, run))
+
+/** What Node.js says about the cache while a child runs. */
+const reported = (tmp: string) =>
+  Effect.gen(function*() {
+    const env = { NODE_DEBUG_NATIVE: "COMPILE_CACHE" }
+    const process = yield* Process.start(double, { n: 21 }, { env, stdio: { stderr: "pipe" } })
+    const text = yield* Stream.mkString(Stream.decodeText(process.stderr))
+    assert.strictEqual(yield* process.join, 42)
+    return text.split("\n").filter((line) => line.includes("/effect/dist/"))
+  }).pipe(Effect.scoped, Effect.provide(ProcessLayer.spawn), (run) => within(tmp, run))
+
+const files = (folder: string): ReadonlyArray<string> =>
+  Fs.readdirSync(folder, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map(({ name, parentPath }) => Path.join(parentPath, name))
+
+describe("what a child has compiled", () => {
+  it.live("is kept, although it is killed then, and read by the next one", () =>
+    Effect.gen(function*() {
+      const { cache, tmp } = yield* place
+      yield* Effect.gen(function*() {
+        const spawner = yield* Layer.build(ProcessLayer.spawn)
+        const context = yield* Effect.provide(Layer.build(worker()), spawner)
+        const { pid } = yield* Effect.provide(Worker, context)
+        const child = yield* pid()
+        yield* waitUntil(() => Fs.existsSync(cache) && files(cache).length > 100)
+        yield* kill(child)
+        yield* waitUntil(() => !isAliveUnsafe(child))
+      }).pipe(Effect.scoped, (run) => within(tmp, run))
+      assert.strictEqual(Fs.lstatSync(cache).mode & 0o777, 0o700)
+      const lines = yield* reported(tmp)
+      assert.isAbove(lines.filter((line) => line.includes("was accepted")).length, 100)
+      assert.deepStrictEqual(lines.filter((line) => line.includes("writing cache")), [])
+    }))
+
+  for (
+    const [name, make] of [
+      ["a link", (cache: string) => Fs.symlinkSync(Path.dirname(Path.dirname(cache)), cache)],
+      ["open to others", (cache: string) => {
+        Fs.mkdirSync(cache)
+        Fs.chmodSync(cache, 0o755)
+      }],
+      ["not to be written", (cache: string) => Fs.mkdirSync(cache, { mode: 0o500 })],
+      ["no folder", (cache: string) => Fs.writeFileSync(cache, "")],
+      ...(OwnFolder.uid() === 0
+        ? [
+          ["another user's", (cache: string) => {
+            Fs.mkdirSync(cache, { mode: 0o700 })
+            Fs.chownSync(cache, 12345, 12345)
+          }] as const
+        ]
+        : [])
+    ] as const
+  ) {
+    it.live(`is not kept where the folder is ${name}`, () =>
+      Effect.gen(function*() {
+        const { base, cache, tmp } = yield* place
+        make(cache)
+        yield* answers(tmp)
+        assert.deepStrictEqual(files(tmp), name === "no folder" ? [cache] : [])
+        assert.deepStrictEqual(Fs.readdirSync(base), ["cache"])
+      }))
+  }
+
+  it.live("is not kept where the folder above has become open to others", () =>
+    Effect.gen(function*() {
+      const { base, tmp } = yield* place
+      yield* Effect.gen(function*() {
+        yield* Spawner.Spawner
+        Fs.chmodSync(base, 0o755)
+        yield* Effect.provide(Effect.flatMap(Worker, ({ pid }) => pid()), worker())
+      }).pipe(Effect.provide(ProcessLayer.spawn), (run) => within(tmp, run))
+      assert.deepStrictEqual(Fs.readdirSync(base), [])
+    }))
+
+  it.live("is not kept where it cannot be written", () =>
+    Effect.gen(function*() {
+      const { cache, tmp } = yield* place
+      yield* answers(tmp)
+      const [version] = Fs.readdirSync(cache)
+      Fs.rmSync(Path.join(cache, version!), { recursive: true })
+      Fs.writeFileSync(Path.join(cache, version!), "in the way")
+      yield* answers(tmp)
+      assert.strictEqual(files(cache).length, 1)
+    }))
+
+  it.live("is kept where the user says, or not at all", () =>
+    Effect.gen(function*() {
+      const { base, tmp } = yield* place
+      const own = Path.join(tmp, "own")
+      yield* answers(tmp, { NODE_COMPILE_CACHE: own })
+      assert.isAbove(files(own).length, 100)
+      yield* answers(tmp, { NODE_DISABLE_COMPILE_CACHE: "1" })
+      yield* answers(tmp, { NODE_V8_COVERAGE: Path.join(tmp, "coverage") })
+      assert.deepStrictEqual(files(base), [])
+    }))
+
+  it.live("is bounded in size and age", () =>
+    Effect.gen(function*() {
+      const { base } = yield* place
+      const now = Date.now()
+      const add = (name: string, bytes: number, age: number) => {
+        Fs.mkdirSync(Path.dirname(Path.join(base, name)), { recursive: true })
+        Fs.writeFileSync(Path.join(base, name), new Uint8Array(bytes))
+        Fs.utimesSync(Path.join(base, name), new Date(now - age), new Date(now - age))
+      }
+      add("v1/old", 1, 100_000)
+      add("v1/young", 40, 1_000)
+      add("v2/younger", 50, 500)
+      add("v2/less young", 30, 2_000)
+      Fs.symlinkSync("/nowhere", Path.join(base, "link"))
+      yield* Effect.promise(() => CompileCache.trim(base, { bytes: 100, age: 50_000 }))
+      assert.deepStrictEqual(files(base).map((file) => Path.relative(base, file)).toSorted(), [
+        "v1/young",
+        "v2/younger"
+      ])
+      yield* Effect.promise(() => CompileCache.trim(Path.join(base, "nowhere")))
+    }))
+})
