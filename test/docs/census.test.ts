@@ -5,14 +5,14 @@ import * as Testing from "effect-multiprocessing/testing"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import { execFileSync } from "node:child_process"
-import { accessSync, chmodSync, constants, mkdirSync, readdirSync, symlinkSync, writeFileSync } from "node:fs"
+import { accessSync, chmodSync, constants, mkdirSync, symlinkSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { Census, NotText, Unreadable } from "../../docs/examples/census/contract.ts"
 import CensusLive from "../../docs/examples/census/live.ts"
 import * as Report from "../../docs/examples/census/report.ts"
 import { run, start } from "../support/program.ts"
-import { folder } from "../support/spawned.ts"
+import { folder, leftBehind } from "../support/spawned.ts"
 
 const demo = fileURLToPath(new URL("../../docs/examples/census.ts", import.meta.url))
 const sources = fileURLToPath(new URL("../../src", import.meta.url))
@@ -21,7 +21,7 @@ const census = (...args: ReadonlyArray<string>) =>
   Effect.gen(function*() {
     const temporary = yield* folder
     const ended = yield* run(demo, args, { env: { TMPDIR: temporary } })
-    assert.deepStrictEqual(readdirSync(temporary).flatMap((base) => readdirSync(join(temporary, base))), [])
+    assert.deepStrictEqual(leftBehind(temporary), [])
     return ended
   }).pipe(Effect.scoped)
 
@@ -177,7 +177,7 @@ describe("census", () => {
       const { code } = yield* program.end
       assert.strictEqual(code, 130)
       yield* Testing.waitUntil(() => !started.some(Testing.isAliveUnsafe), { what: "the children's end" })
-      assert.deepStrictEqual(readdirSync(temporary).flatMap((base) => readdirSync(join(temporary, base))), [])
+      assert.deepStrictEqual(leftBehind(temporary), [])
     }))
 
   it.live("draws a progress bar on a terminal, and takes it away", () =>

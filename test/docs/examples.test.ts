@@ -5,7 +5,7 @@ import { readdirSync, readFileSync } from "node:fs"
 import { basename, join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { run } from "../support/program.ts"
-import { folder } from "../support/spawned.ts"
+import { folder, leftBehind } from "../support/spawned.ts"
 
 const examples = fileURLToPath(new URL("../../docs/examples", import.meta.url))
 
@@ -108,7 +108,7 @@ describe("docs/examples", () => {
         assert.strictEqual(stderr, "")
         assert.strictEqual(code, 0)
         check(stdout.trimEnd().split("\n"))
-        assert.deepStrictEqual(readdirSync(temporary).flatMap((base) => readdirSync(join(temporary, base))), [])
+        assert.deepStrictEqual(leftBehind(temporary), [])
       }))
   }
 })

@@ -3,7 +3,7 @@ import * as ProcessLayer from "effect-multiprocessing/ProcessLayer"
 import type { Spawner } from "effect-multiprocessing/Spawner"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
-import { mkdtempSync, rmSync } from "node:fs"
+import { mkdtempSync, readdirSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 
@@ -33,6 +33,12 @@ export const within = <A, E, R>(tmp: string, effect: Effect.Effect<A, E, R>): Ef
         else process.env.TMPDIR = before
       })
   )
+
+/** What is left in the temporary folder of programs that have ended, besides what their children have compiled. */
+export const leftBehind = (temporary: string): ReadonlyArray<string> =>
+  readdirSync(temporary)
+    .flatMap((base) => readdirSync(join(temporary, base)))
+    .filter((name) => name !== "cache")
 
 /** How often a test repeats what a race might break: a few times in the suite, many in `npm run test:soak`. */
 export const rounds = (suite: number, soak: number): number => process.env.SOAK === undefined ? suite : soak

@@ -16,12 +16,13 @@ export const folderBeside = (runDirectory: string): string => Path.join(Path.dir
 /** Turns the cache on, unless the user has one of his own or wants none. */
 export const enable = (folder: string): void => {
   // Coverage is less exact with it.
-  if (Module.getCompileCacheDir() !== undefined || process.env["NODE_V8_COVERAGE"] !== undefined) return
+  if (process.env["NODE_V8_COVERAGE"] !== undefined) return
   try {
+    if (Module.getCompileCacheDir() !== undefined) return
     const refusal = OwnFolder.refusal(Path.dirname(folder)) ?? OwnFolder.make(folder)
     if (refusal === undefined) Module.enableCompileCache(folder)
   } catch {
-    // no such folder, or it cannot be made
+    // no such folder, or it cannot be made; a Node.js without such a cache
   }
 }
 

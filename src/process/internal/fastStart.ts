@@ -52,7 +52,7 @@ const modulesIn = (folder: string): ReadonlySet<string> => {
 
 /** Installs the hook, for the library in the folder `library` and the user's module. */
 export const install = (library: URL, module: URL): void => {
-  if (othersLoad(process.execArgv, process.env["NODE_OPTIONS"] ?? "")) return
+  if (!("registerHooks" in Module) || othersLoad(process.execArgv, process.env["NODE_OPTIONS"] ?? "")) return
   const effect = new Set([homeOfEffect(module), homeOfEffect(library)].filter((home) => home !== undefined))
   const homes = [library.href, ...effect]
   const homeOf = (url: string) => homes.find((home) => url.startsWith(home))
