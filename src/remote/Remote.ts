@@ -15,6 +15,7 @@ import * as Layer from "effect/Layer"
 import type * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
 import type * as Stream from "effect/Stream"
+import * as Memory from "../wire/internal/memory.ts"
 import type { RemoteError } from "../wire/RemoteError.ts"
 import * as Contract from "./internal/contract.ts"
 import type { Args, Checked, Handlers, HostServices, Methods, MissingSelf, NoExtra, Proxy } from "./internal/grammar.ts"
@@ -110,6 +111,52 @@ export const module: {
 /** @internal */
 export const moduleRef = (target: URL | ModuleRef<any>): ModuleRef<any> =>
   target instanceof URL ? module(target) : target
+
+// -----------------------------------------------------------------------------
+// Bytes
+// -----------------------------------------------------------------------------
+
+/**
+ * Gives the memory of bytes that came from another process back, so that the next ones are read into it.
+ *
+ * **When to use**
+ *
+ * Where many large values (256 KiB and more) pass through and are done with soon: a result that was written to a file, a
+ * payload that was hashed or is answered with. Fresh memory for each, and the garbage collector's work for it, cost two
+ * to four times as much as the transfer itself.
+ *
+ * **Details**
+ *
+ * The bytes become empty, as a transferred `ArrayBuffer` does: whoever has kept a view of them finds nothing in it, and
+ * never what arrived later. The payload of a call stays until the call has been answered and the answer has left, so a
+ * handler may give it back first and answer with a part of it.
+ *
+ * It does nothing to bytes that did not come from another process, that are small, or that arrived together with others
+ * in one value.
+ *
+ * **Gotchas**
+ *
+ * Bytes that another call of yours still sends must not be given back before that call has been answered.
+ *
+ * **Example** (A handler and a caller who are done with bytes)
+ *
+ * ```ts
+ * const HasherLive = Hasher.toLayer({
+ *   hash: ({ file }) => Effect.ensuring(sha256(file), Remote.giveBack(file))
+ * })
+ *
+ * const program = Effect.gen(function*() {
+ *   const image = yield* camera.picture()
+ *   yield* fs.writeFile("picture.png", image)
+ *   yield* Remote.giveBack(image)
+ * })
+ * ```
+ *
+ * @stability unstable
+ * @category utils
+ * @since 0.1.0
+ */
+export const giveBack = (bytes: Uint8Array): Effect.Effect<void> => Effect.sync(() => Memory.giveBack(bytes))
 
 // -----------------------------------------------------------------------------
 // Functions

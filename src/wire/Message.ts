@@ -103,7 +103,7 @@ export const writeMsgpack = (value: unknown): Uint8Array => {
 export const readMsgpack = (bytes: Uint8Array): unknown => {
   const reader = new Reader()
   const buffer = Buffer.from(bytes)
-  reader.reset(buffer, viewOf(buffer), 0, buffer.length, false)
+  reader.reset(buffer, viewOf(buffer), 0, buffer.length, undefined)
   const value = reader.any()
   reader.expectEnd()
   return value

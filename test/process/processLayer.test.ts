@@ -1,6 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Process from "effect-multiprocessing/Process"
 import * as ProcessLayer from "effect-multiprocessing/ProcessLayer"
+import * as Remote from "effect-multiprocessing/Remote"
 import { RemoteError } from "effect-multiprocessing/RemoteError"
 import type { Spawner } from "effect-multiprocessing/Spawner"
 import * as Testing from "effect-multiprocessing/testing"
@@ -51,7 +52,12 @@ describe("ProcessLayer.make", () => {
       assert.deepStrictEqual(yield* Effect.flip(worker.double({ n: -4 })), new Refused({ why: "negative" }))
       assert.deepStrictEqual(yield* Stream.runCollect(worker.count({ to: 5 })), [1, 2, 3, 4, 5])
       const data = new Uint8Array(3 << 20).map((_, i) => i * 7)
-      assert.deepStrictEqual(yield* worker.bytes({ data }), data)
+      for (let i = 0; i < 3; i++) {
+        const echoed = yield* worker.bytes({ data })
+        assert.deepStrictEqual(echoed, data)
+        yield* Remote.giveBack(echoed)
+        assert.strictEqual(echoed.length, 0)
+      }
     }))
 
   it.live("hosts functions, too", () =>

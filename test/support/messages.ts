@@ -150,7 +150,7 @@ export const read = (bytes: Uint8Array): Message => {
     new DataView(buffer.buffer, buffer.byteOffset, buffer.length),
     0,
     buffer.length,
-    false
+    undefined
   )
   return seen[0]!
 }

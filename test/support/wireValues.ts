@@ -1,6 +1,7 @@
 /** Schemas with values of them, as the wire meets them: what is encoded already, so that a Schema only checks. */
 import * as Schema from "effect/Schema"
 import * as fc from "fast-check"
+import { Loan, Memory } from "../../src/wire/internal/memory.ts"
 import { Reader } from "../../src/wire/internal/reader.ts"
 import { Writer } from "../../src/wire/internal/writer.ts"
 
@@ -214,9 +215,16 @@ export const written = (write: (writer: Writer) => void, writer = new Writer()):
 
 /** a reader of `bytes`, which lie in the middle of others: reading on behind their end is possible, and wrong */
 export const readerOf = (bytes: Uint8Array, owned = false): Reader => {
+  const loanOf = (buffer: Buffer<ArrayBuffer>) => owned ? new Loan(new Memory(), buffer.buffer) : undefined
   const buffer = Buffer.concat([Buffer.alloc(3, 0xc1), bytes, Buffer.alloc(16, 0x01)])
   const reader = new Reader()
-  reader.reset(buffer, new DataView(buffer.buffer, buffer.byteOffset, buffer.length), 3, 3 + bytes.length, owned)
+  reader.reset(
+    buffer,
+    new DataView(buffer.buffer, buffer.byteOffset, buffer.length),
+    3,
+    3 + bytes.length,
+    loanOf(buffer)
+  )
   return reader
 }
 

@@ -6,6 +6,7 @@
  * is allocated, and all that are under way together never have more than the longest record.
  */
 import type { Receiver } from "../Transport.ts"
+import { Loan, Memory } from "./memory.ts"
 import { Reader } from "./reader.ts"
 import { checkHeader, deliver, headerSize, kind, longestHello, longestRecord, ofAnswer, type Sink } from "./records.ts"
 import { Violation } from "./records.ts"
@@ -16,12 +17,9 @@ const mainSize = 64 << 10
 /** bytes asked for where the header of a fragment is expected, so that little of its piece must be copied */
 const aHeaderAndLittleMore = 4 << 10
 
-/** bytes of a joined record whose memory is kept for the next one, when nothing that was read is a view of it */
-const mostSpare = 4 << 20
-
 interface Assembly {
   readonly key: number
-  readonly buffer: Buffer
+  readonly buffer: Buffer<ArrayBuffer>
   at: number
 }
 
@@ -41,7 +39,7 @@ export class Inbound implements Receiver {
 
   private readonly assemblies = new Map<number, Assembly>()
   private assembling = 0
-  private spare: Buffer | undefined
+  private readonly memory = new Memory()
   /** the fragment whose piece is being read straight into its place, and what of the piece is missing */
   private current: Assembly | undefined
   private missing = 0
@@ -68,7 +66,7 @@ export class Inbound implements Receiver {
   readonly buffer = (): Uint8Array<ArrayBuffer> => {
     const { current, end, main } = this
     if (current !== undefined) {
-      return current.buffer.subarray(current.at, current.at + this.missing) as Buffer<ArrayBuffer>
+      return current.buffer.subarray(current.at, current.at + this.missing)
     }
     if (end > 0) return main.subarray(end)
     return this.assemblies.size > 0 ? main.subarray(0, aHeaderAndLittleMore) : main
@@ -107,7 +105,7 @@ export class Inbound implements Receiver {
     this.end = 0
     this.current = undefined
     this.assemblies.clear()
-    this.spare = undefined
+    this.memory.close()
     this.reader.clear()
   }
 
@@ -126,7 +124,7 @@ export class Inbound implements Receiver {
         }
         at = this.end
       } else {
-        deliver(this.sink, this.reader, main, mainView, at, at + size, false)
+        deliver(this.sink, this.reader, main, mainView, at, at + size, undefined)
         at += size
       }
     }
@@ -201,7 +199,7 @@ export class Inbound implements Receiver {
     if (size <= longestRecord) throw new Violation(`fragments of a record of only ${size} bytes`)
     const limit = this.greeted ? this.maxRecord : longestHello
     if (size > limit - this.assembling) throw new Violation(`a record of ${size} bytes, the limit is ${limit}`)
-    const assembly = { key, buffer: this.memory(size), at: 0 }
+    const assembly = { key, buffer: this.memory.take(size), at: 0 }
     this.assemblies.set(key, assembly)
     this.assembling += size
     return assembly
@@ -212,24 +210,10 @@ export class Inbound implements Receiver {
     const { buffer } = assembly
     if (assembly.at < buffer.length) return
     this.forget(assembly)
-    deliver(
-      this.sink,
-      this.reader,
-      buffer,
-      new DataView(buffer.buffer),
-      0,
-      buffer.length,
-      true
-    )
-    if (this.open && !this.reader.lent && buffer.buffer.byteLength <= mostSpare) this.spare = Buffer.from(buffer.buffer)
+    const loan = new Loan(this.memory, buffer.buffer)
+    deliver(this.sink, this.reader, buffer, new DataView(buffer.buffer), 0, buffer.length, loan)
     this.reader.clear()
-  }
-
-  private memory(size: number): Buffer {
-    const { spare } = this
-    if (spare === undefined || spare.length < size || spare.length > size * 2) return Buffer.allocUnsafeSlow(size)
-    this.spare = undefined
-    return spare.subarray(0, size)
+    if (!loan.lent) this.memory.give(buffer.buffer)
   }
 
   private forget(assembly: Assembly): void {

@@ -70,6 +70,7 @@ export class Outbound {
   private begunBytes = 0
   private leases: Array<number> = []
   private pong = -1
+  private untaken: Array<() => void> = []
 
   constructor(transport: Transport, budget: number) {
     this.transport = transport
@@ -310,9 +311,26 @@ export class Outbound {
     while (this.longs.length > 0 && this.pending <= this.budget) this.putPiece()
     const chunks = writer.take()
     if (chunks.length > 0) transport.write(chunks)
+    if (this.untaken.length > 0) this.tell()
     if (transport.unsent() === 0) writer.reuse()
     if (this.waiting.size > 0 || this.longs.length > 0 || this.leases.length > 0 || this.pong >= 0) this.arm()
     if (this.waitingLong.size > 0) this.wakeLong()
+  }
+
+  /** Calls back when the carrier has taken all records that have been put so far; never if the session ends before. */
+  whenTaken(callback: () => void): void {
+    this.untaken.push(callback)
+    this.schedule()
+  }
+
+  private tell(): void {
+    const callbacks = this.untaken
+    this.untaken = []
+    const tell = () => {
+      for (const callback of callbacks) callback()
+    }
+    if (this.transport.unsent() === 0) tell()
+    else this.transport.taken(tell)
   }
 
   private putLeases(): void {
@@ -346,6 +364,7 @@ export class Outbound {
     this.open = false
     this.longs.length = 0
     this.leases = []
+    this.untaken = []
     for (const waiters of [this.waiting, this.waitingLong]) {
       for (const waiter of waiters) {
         waiters.delete(waiter)

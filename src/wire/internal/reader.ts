@@ -5,6 +5,7 @@
  * reach a prototype, and of msgpack's extensions only those that `Writer` writes are known. What is wrong throws
  * `Malformed`; what is well-formed but not what was expected is for the Schema to judge.
  */
+import type { Loan } from "./memory.ts"
 import { maxDepth } from "./unencodable.ts"
 
 /** The bytes are not what a `Writer` writes. It never leaves this folder: the caller turns it into `DecodeFailed`. */
@@ -30,26 +31,28 @@ export class Reader {
   position = 0
   /** the first byte that is not ours */
   end = 0
-  /** whether bytes that were read may be views of `buffer`, which then belongs to them; otherwise they are copied */
-  owned = false
-  /** whether something that was read is such a view, so that `buffer` must not be written to again */
-  lent = false
+  /** of `buffer`: bytes that are read become views of it; without it they are copied */
+  private loan: Loan | undefined
   /** elements that containers may still claim: each needs a byte, so all of them together cannot outnumber the bytes */
   private budget = 0
 
-  reset(buffer: Buffer, view: DataView, start: number, end: number, owned: boolean): void {
+  reset(buffer: Buffer, view: DataView, start: number, end: number, loan: Loan | undefined): void {
     this.buffer = buffer
     this.view = view
     this.position = start
     this.end = end
-    this.owned = owned
-    this.lent = false
+    this.loan = loan
     this.budget = end - start
   }
 
   /** Forgets the bytes, so that they can be collected. */
   clear(): void {
-    this.reset(emptyBuffer, emptyView, 0, 0, false)
+    this.reset(emptyBuffer, emptyView, 0, 0, undefined)
+  }
+
+  /** The loan of which what was read has views. */
+  get lent(): Loan | undefined {
+    return this.loan?.lent === true ? this.loan : undefined
   }
 
   /** Bytes that were not read yet. */
@@ -335,10 +338,7 @@ export class Reader {
     const end = at + length
     if (end > this.end) throw ended()
     this.position = end
-    if (this.owned) {
-      this.lent = true
-      return new Uint8Array(buffer.buffer, buffer.byteOffset + at, length)
-    }
+    if (this.loan !== undefined) return this.loan.lend(buffer.byteOffset + at, length)
     const copy = new Uint8Array(length)
     copy.set(buffer.subarray(at, end))
     return copy

@@ -8,6 +8,7 @@ import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import { headerSize, HelloBody, kinds, readMsgpack, version, writeMsgpack } from "../Message.ts"
 import { RemoteErrorReason } from "../RemoteError.ts"
+import type { Loan } from "./memory.ts"
 import type { Reader } from "./reader.ts"
 import type { Writer } from "./writer.ts"
 
@@ -102,7 +103,7 @@ export const checkHeader = (view: DataView, at: number): void => {
   }
 }
 
-/** Gives the record at `start`, which ends at `end`, to the sink. */
+/** Gives the record at `start`, which ends at `end`, to the sink. Without a `loan` its bytes are copied. */
 export const deliver = (
   sink: Sink,
   reader: Reader,
@@ -110,7 +111,7 @@ export const deliver = (
   view: DataView,
   start: number,
   end: number,
-  owned: boolean
+  loan: Loan | undefined
 ): void => {
   if (end - start < headerSize || view.getUint32(start, true) !== end - start - 4) {
     throw new Violation("a record whose length is not its own")
@@ -129,17 +130,17 @@ export const deliver = (
         timeout = view.getUint32(payload, true)
         at += 4
       }
-      reader.reset(buffer, view, at, end, owned)
+      reader.reset(buffer, view, at, end, loan)
       return sink.call(view.getUint16(start + 6, true), id, timeout, reader)
     }
     case kind.ok:
-      reader.reset(buffer, view, payload, end, owned)
+      reader.reset(buffer, view, payload, end, loan)
       return sink.ok(id, reader)
     case kind.chunk:
-      reader.reset(buffer, view, payload, end, owned)
+      reader.reset(buffer, view, payload, end, loan)
       return sink.chunk(id, reader)
     case kind.fail:
-      reader.reset(buffer, view, payload, end, owned)
+      reader.reset(buffer, view, payload, end, loan)
       return sink.fail(id, reader)
     case kind.credit:
       expectSize(8, size)
@@ -164,7 +165,7 @@ export const deliver = (
       return sink.cut(id, flags === ofAnswer)
     case kind.fragment:
       if (size === 0) throw new Violation("an empty fragment")
-      reader.reset(buffer, view, payload, end, owned)
+      reader.reset(buffer, view, payload, end, loan)
       return sink.fragment(id, flags === ofAnswer, reader)
     case kind.release:
       return sink.release(leases(view, payload, size))
@@ -176,7 +177,7 @@ export const deliver = (
     case kind.goodbye:
       return sink.goodbye(buffer.toString("utf8", payload, end))
     case kind.hello:
-      reader.reset(buffer, view, payload, end, owned)
+      reader.reset(buffer, view, payload, end, loan)
       return sink.hello(view.getUint16(start + 6, true), reader)
   }
 }

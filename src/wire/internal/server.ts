@@ -28,6 +28,7 @@ import {
 } from "../RemoteError.ts"
 import { remoteDefect } from "./defect.ts"
 import { isSuccess, issueOf, orFailWith } from "./issue.ts"
+import type { Loan } from "./memory.ts"
 import type { Encodes, Long, Outbound, Put, Waiter } from "./outbound.ts"
 import { Producer } from "./producer.ts"
 import type { Reader } from "./reader.ts"
@@ -58,6 +59,8 @@ class Serving implements Waiter {
   start: (() => void) | undefined
   answer: Answer | undefined
   long: Long | undefined
+  /** of the memory in which the payload's bytes are */
+  loan: Loan | undefined
   timer: NodeJS.Timeout | undefined
   /** the deadline that has passed, in milliseconds from the call's arrival */
   late: number | undefined
@@ -132,8 +135,12 @@ export class Server {
       return this.refuse(id, bytes, method.id, decodeFailed(method)(issueOf(error)))
     }
     if (this.refusing) return this.refuse(id, bytes, method.id, new SessionClosed({ peer: self }))
-    if (!this.out.full) return this.handle(served, id, bytes, timeout, wire)
+    const loan = payload.lent
+    if (loan === undefined && !this.out.full) return this.handle(served, id, bytes, timeout, wire)
     const serving = this.admit(id, bytes, method.id, timeout)
+    serving.loan = loan
+    loan?.hold()
+    if (!this.out.full) return this.follow(serving, method, this.handled(served, wire))
     serving.start = () => this.follow(serving, method, this.handled(served, wire))
     this.out.wait(serving)
   }
@@ -288,6 +295,9 @@ export class Server {
     if (this.running[serving.id] !== serving) return
     this.running[serving.id] = undefined
     this.bytes -= serving.bytes
+    const { loan } = serving
+    // The answer may be made of the payload's bytes.
+    if (loan !== undefined) this.out.whenTaken(() => loan.release())
   }
 
   private expire(serving: Serving, timeout: number): void {

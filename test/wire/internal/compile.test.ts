@@ -127,7 +127,7 @@ describe("compile", () => {
       const step = Math.max(1, Math.floor(bytes.length / 300))
       for (let length = 0; length < bytes.length; length += step) {
         // the other bytes are still there, behind the end
-        reader.reset(bytes, view, 0, length, false)
+        reader.reset(bytes, view, 0, length, undefined)
         assert.throws(() => codec.read(reader, 0), Malformed)
       }
     }

@@ -1,6 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Packr } from "msgpackr"
 import { deepStrictEqual } from "node:assert"
+import { Loan, Memory } from "../../../src/wire/internal/memory.ts"
 import { Malformed, Reader } from "../../../src/wire/internal/reader.ts"
 import { maxDepth } from "../../../src/wire/internal/unencodable.ts"
 import { random, readAll, readerOf, written } from "../../support/wireValues.ts"
@@ -100,8 +101,8 @@ describe("Reader", () => {
     const whole = Buffer.concat([Buffer.alloc(5, 0xff), written((writer) => writer.any([1, "text", Uint8Array.of(4)]))])
     const part = whole.subarray(5)
     const reader = new Reader()
-    for (const owned of [false, true]) {
-      reader.reset(part, new DataView(part.buffer, part.byteOffset, part.length), 0, part.length, owned)
+    for (const loan of [undefined, new Loan(new Memory(), part.buffer)]) {
+      reader.reset(part, new DataView(part.buffer, part.byteOffset, part.length), 0, part.length, loan)
       deepStrictEqual(reader.any(), [1, "text", Uint8Array.of(4)])
     }
     reader.clear()
