@@ -4,6 +4,11 @@
  * @stability unstable
  * @since 0.1.0
  */
+export * as Address from "./connection/Address.ts"
+export * as Authentication from "./connection/Authentication.ts"
+export * as Connection from "./connection/Connection.ts"
+export * as ConnectionError from "./connection/ConnectionError.ts"
+export * as Listener from "./connection/Listener.ts"
 export * as Process from "./process/Process.ts"
 export * as ProcessError from "./process/ProcessError.ts"
 export * as ProcessLayer from "./process/ProcessLayer.ts"

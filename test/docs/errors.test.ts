@@ -2,6 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import type * as Schema from "effect/Schema"
 import { readFileSync } from "node:fs"
+import { ConnectionErrorReason } from "../../src/connection/ConnectionError.ts"
 import { HandleClosed, ProcessError, ProcessErrorReason, SpawnerClosed } from "../../src/process/ProcessError.ts"
 import { CallTimeout, Disconnected, ProcessExited, RemoteError, RemoteErrorReason } from "../../src/wire/RemoteError.ts"
 
@@ -30,6 +31,7 @@ const inCode = (
 describe("docs/errors.md lists every reason with its fields, and no other", () => {
   it("of RemoteError", () => assert.deepStrictEqual(documented("RemoteError"), inCode(RemoteErrorReason)))
   it("of ProcessError", () => assert.deepStrictEqual(documented("ProcessError"), inCode(ProcessErrorReason)))
+  it("of ConnectionError", () => assert.deepStrictEqual(documented("ConnectionError"), inCode(ConnectionErrorReason)))
 
   it("which were found in the code", () => {
     assert.include(Object.keys(inCode(RemoteErrorReason)), "EncodeFailed")

@@ -60,13 +60,16 @@ export const sharesRealm = (owner: Owner): boolean => {
   return boot !== undefined && namespace !== undefined && owner.boot === boot && owner.namespace === namespace
 }
 
+/** Whether somebody listens at the directory's socket. */
+export const answers = (directory: string): Promise<boolean> => answersAt(Path.join(directory, socketName))
+
 /**
- * Whether somebody listens at the directory's socket. The system answers for a listener, so a frozen owner counts.
- * Only a refusal means that there is none: any other error says nothing.
+ * Whether somebody listens at a socket's path. The system answers for a listener, so a frozen owner counts. Only a
+ * refusal means that there is none: any other error says nothing.
  */
-export const answers = (directory: string): Promise<boolean> =>
+export const answersAt = (path: string): Promise<boolean> =>
   new Promise((resolve) => {
-    const socket = Net.connect(Path.join(directory, socketName))
+    const socket = Net.connect(path)
     socket.once("connect", () => {
       socket.destroy()
       resolve(true)

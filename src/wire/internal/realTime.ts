@@ -11,6 +11,7 @@ const sleep = (millis: number): Effect.Effect<void> =>
     const forget = RunningTime.after(millis, () => resume(Effect.void))
     return Effect.sync(forget)
   })
+
 /** What the effect answers within so many milliseconds; interruptible also where the caller is not. */
 export const within = <A, E, R>(
   effect: Effect.Effect<A, E, R>,

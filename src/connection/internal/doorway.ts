@@ -1,0 +1,137 @@
+/**
+ * A listening socket, and whoever knocks at it: strangers first, each for a limited time, and those who have shown the
+ * key until somebody takes them.
+ */
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as FiberSet from "effect/FiberSet"
+import * as Option from "effect/Option"
+import type * as Scope from "effect/Scope"
+import type * as Net from "node:net"
+import * as RealTime from "../../wire/internal/realTime.ts"
+import * as Address from "../Address.ts"
+import type { Connection } from "../Connection.ts"
+import { ConnectionClosed, ConnectionError, HandshakeTimeout } from "../ConnectionError.ts"
+import type { Options } from "../Listener.ts"
+import { authenticate } from "./handshake.ts"
+import { Link } from "./link.ts"
+import { listen } from "./listen.ts"
+import { type Resolved, strangersLimit } from "./options.ts"
+import * as OwnAddresses from "./ownAddresses.ts"
+
+const defaultPending = 256
+
+/** authenticated connections that wait to be taken */
+const mostWaiting = 1024
+
+export interface Doorway {
+  readonly address: Address.Address
+  readonly accept: Effect.Effect<Connection, ConnectionError, Scope.Scope>
+}
+
+export const open = Effect.fnUntraced(
+  function*(options: Options): Effect.fn.Return<Doorway, ConnectionError, Scope.Scope> {
+    const { address, resolved, server } = yield* listen(options)
+    const hall = new Hall(Address.format(address), options, resolved, yield* FiberSet.makeRuntime<never>())
+    // Before the fibers of the handshakes are interrupted: nobody comes in any more.
+    yield* Effect.addFinalizer(() => hall.close)
+    yield* Effect.acquireRelease(
+      Effect.sync(() => OwnAddresses.add(address)),
+      () => Effect.sync(() => OwnAddresses.remove(address))
+    )
+    server.on("connection", hall.enter)
+    return { address, accept: hall.accept }
+  }
+)
+
+class Hall {
+  private readonly name: string
+  private readonly resolved: Resolved
+  private readonly mostPending: number
+  private readonly refused: (error: ConnectionError) => Effect.Effect<void>
+  private readonly run: (effect: Effect.Effect<void>) => unknown
+  /** in the order in which they came */
+  private readonly strangers = new Set<Link>()
+  private readonly guests: Array<Link> = []
+  private readonly hosts = new Set<() => void>()
+  private isOpen = true
+  private count = 0
+
+  constructor(
+    name: string,
+    options: Options,
+    resolved: Resolved,
+    run: (effect: Effect.Effect<void>) => unknown
+  ) {
+    this.name = name
+    this.resolved = resolved
+    this.mostPending = options.pending ?? defaultPending
+    this.refused = options.onRefused ?? ((error) => Effect.logDebug(error.message))
+    this.run = run
+  }
+
+  readonly enter = (socket: Net.Socket): void => {
+    if (!this.isOpen) return void socket.destroy()
+    const peer = socket.remoteAddress === undefined || socket.remotePort === undefined
+      ? `client ${++this.count} of ${this.name}`
+      : Address.format(Address.tcp(socket.remotePort, socket.remoteAddress))
+    const link = new Link(socket, { peer, limit: strangersLimit })
+    this.strangers.add(link)
+    if (this.strangers.size > this.mostPending) {
+      for (const oldest of this.strangers) {
+        this.strangers.delete(oldest)
+        oldest.destroy()
+        break
+      }
+    }
+    this.run(this.greet(link))
+  }
+
+  private greet(link: Link): Effect.Effect<void> {
+    const { authKey, limit, policy, timeout } = this.resolved
+    const shown = authKey === "none" ? Effect.void : authenticate(link, "listener", authKey, policy)
+    return RealTime.within(shown, timeout).pipe(
+      Effect.flatMap(Option.match({
+        onNone: () => Effect.fail(new ConnectionError({ reason: new HandshakeTimeout({ peer: link.peer, timeout }) })),
+        onSome: () => Effect.void
+      })),
+      Effect.onExit((exit) =>
+        Effect.sync(() => {
+          this.strangers.delete(link)
+          if (Exit.isFailure(exit) || !this.isOpen || this.guests.length >= mostWaiting) return link.destroy()
+          link.trust(limit)
+          this.guests.push(link)
+          for (const host of this.hosts) host()
+        })
+      ),
+      Effect.catch(this.refused)
+    )
+  }
+
+  readonly accept: Effect.Effect<Connection, ConnectionError, Scope.Scope> = Effect.uninterruptibleMask((restore) => {
+    const take: Effect.Effect<Link, ConnectionError> = Effect.suspend(() => {
+      if (!this.isOpen) return Effect.fail(new ConnectionError({ reason: new ConnectionClosed({ peer: this.name }) }))
+      const guest = this.guests.shift()
+      return guest === undefined ? Effect.andThen(restore(this.arrival), take) : Effect.succeed(guest)
+    })
+    return Effect.tap(take, (link) => Effect.addFinalizer(() => link.close))
+  })
+
+  private readonly arrival: Effect.Effect<void> = Effect.callback((resume) => {
+    const host = (): void => {
+      if (this.isOpen && this.guests.length === 0) return
+      this.hosts.delete(host)
+      resume(Effect.void)
+    }
+    this.hosts.add(host)
+    host()
+    return Effect.sync(() => this.hosts.delete(host))
+  })
+
+  readonly close: Effect.Effect<void> = Effect.sync(() => {
+    this.isOpen = false
+    for (const stranger of this.strangers) stranger.destroy()
+    for (const guest of this.guests.splice(0)) guest.destroy()
+    for (const host of this.hosts) host()
+  })
+}

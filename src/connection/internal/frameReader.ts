@@ -1,0 +1,251 @@
+/**
+ * CPython's frames, cut out of a stream of bytes: a length in 4 bytes, signed and big-endian, or -1 and the length in 8
+ * bytes, then so many bytes.
+ *
+ * Bytes wait in one buffer until somebody takes a message, so that nothing is lost when the reader changes, and what
+ * waits is bounded: a full buffer stops the carrier. A long message is read straight into memory of its own, once its
+ * length has been checked.
+ */
+import type { Receiver } from "../../wire/Transport.ts"
+
+/** a message, or why there is none; `undefined` while it has not arrived entirely */
+export type Taken = Uint8Array<ArrayBuffer> | Flaw | undefined
+
+/** Why the stream cannot be read any further. */
+export type Flaw =
+  | { readonly _tag: "Ended" }
+  | { readonly _tag: "Truncated"; readonly received: number; readonly expected: number | undefined }
+  | { readonly _tag: "Broken"; readonly error: NodeJS.ErrnoException }
+  | { readonly _tag: "TooLong"; readonly size: number }
+  | { readonly _tag: "Garbage"; readonly detail: string }
+
+export const isMessage = (taken: Taken): taken is Uint8Array<ArrayBuffer> => taken instanceof Uint8Array
+
+/** bytes; longer messages get memory of their own as soon as their length is known */
+const shortMessage = 32 << 10
+
+/** bytes of the buffer as long as nobody is known at the other end, and after that */
+export const strangersBuffer = 1 << 10
+export const fullBuffer = 64 << 10
+
+interface Long {
+  readonly header: number
+  readonly buffer: Buffer<ArrayBuffer>
+  at: number
+}
+
+export class FrameReader implements Receiver {
+  /** bytes of the longest message that is accepted */
+  limit: number
+  /** called when something has arrived, or the end */
+  arrived: () => void = () => {}
+  private main: Buffer<ArrayBuffer>
+  private start = 0
+  private end = 0
+  /** chunks that arrived although there was no room */
+  private readonly beyond: Array<Uint8Array> = []
+  private long: Long | undefined
+  private over: Flaw | undefined
+  private paused = false
+  private readonly flow: (on: boolean) => void
+
+  /** `flow` stops the carrier, and lets it go on. */
+  constructor(limit: number, flow: (on: boolean) => void) {
+    this.limit = limit
+    this.flow = flow
+    this.main = Buffer.allocUnsafeSlow(strangersBuffer)
+  }
+
+  /** The peer is known: it may have more memory. */
+  trust(limit: number): void {
+    this.limit = limit
+    const { end, main, start } = this
+    this.main = Buffer.allocUnsafeSlow(fullBuffer)
+    main.copy(this.main, 0, start, end)
+    this.start = 0
+    this.end = end - start
+    this.refill()
+  }
+
+  // ---------------------------------------------------------------------------------------------- from the carrier
+
+  readonly buffer = (): Uint8Array<ArrayBuffer> => {
+    const { long } = this
+    if (long !== undefined && long.at < long.buffer.length) return long.buffer.subarray(long.at)
+    this.makeRoom()
+    // Never empty: what comes although the carrier was stopped must go somewhere.
+    return this.end < this.main.length ? this.main.subarray(this.end) : Buffer.allocUnsafeSlow(strangersBuffer)
+  }
+
+  readonly received = (n: number): void => {
+    const { long } = this
+    if (long !== undefined && long.at < long.buffer.length) long.at += n
+    else this.end += n
+    this.settle()
+  }
+
+  readonly push = (bytes: Uint8Array): void => {
+    if (this.beyond.length > 0) this.beyond.push(bytes)
+    else this.absorb(bytes)
+    this.settle()
+  }
+
+  readonly closed = (error: Error | undefined): void => {
+    this.over ??= error === undefined ? { _tag: "Ended" } : { _tag: "Broken", error }
+    this.arrived()
+  }
+
+  private settle(): void {
+    this.beginLong()
+    if (!this.paused && this.isFull) {
+      this.paused = true
+      this.flow(false)
+    }
+    this.arrived()
+  }
+
+  private get isFull(): boolean {
+    if (this.beyond.length > 0) return true
+    const { long } = this
+    return long === undefined ? this.end - this.start === this.main.length : long.at === long.buffer.length
+  }
+
+  /** Puts bytes where they belong; what has no room waits as it is. */
+  private absorb(bytes: Uint8Array): void {
+    let at = 0
+    while (at < bytes.length) {
+      const { long } = this
+      if (long !== undefined && long.at < long.buffer.length) {
+        const n = Math.min(long.buffer.length - long.at, bytes.length - at)
+        long.buffer.set(n === bytes.length ? bytes : bytes.subarray(at, at + n), long.at)
+        long.at += n
+        at += n
+        continue
+      }
+      this.makeRoom()
+      const n = Math.min(this.main.length - this.end, bytes.length - at)
+      if (n === 0) {
+        this.beyond.unshift(bytes.subarray(at))
+        return
+      }
+      this.main.set(n === bytes.length ? bytes : bytes.subarray(at, at + n), this.end)
+      this.end += n
+      at += n
+      this.beginLong()
+    }
+  }
+
+  private makeRoom(): void {
+    const { end, main, start } = this
+    if (start === 0) return
+    if (start < end) main.copyWithin(0, start, end)
+    this.start = 0
+    this.end = end - start
+  }
+
+  /** Something was taken: what waited outside comes in, and the carrier goes on. */
+  private refill(): void {
+    while (this.beyond.length > 0) {
+      const before = this.beyond.length
+      this.absorb(this.beyond.shift()!)
+      if (this.beyond.length === before) return
+    }
+    this.beginLong()
+    if (!this.paused || this.isFull) return
+    this.paused = false
+    this.flow(true)
+  }
+
+  // ---------------------------------------------------------------------------------------------- messages
+
+  /** The length of the message at the front, and of its header, when so much of it has arrived. */
+  private front(): { readonly header: number; readonly length: number } | undefined {
+    const { main, start } = this
+    const available = this.end - start
+    if (available < 4) return undefined
+    const short = main.readInt32BE(start)
+    if (short !== -1) return { header: 4, length: short }
+    return available < 12 ? undefined : { header: 12, length: Number(main.readBigUInt64BE(start + 4)) }
+  }
+
+  private beginLong(): void {
+    if (this.long !== undefined) return
+    const front = this.front()
+    if (front === undefined || front.length > this.limit || front.length <= shortMessage) return
+    const { header, length } = front
+    const buffer = Buffer.allocUnsafeSlow(length)
+    const at = Math.min(length, this.end - this.start - header)
+    this.main.copy(buffer, 0, this.start + header, this.start + header + at)
+    this.start += header + at
+    this.long = { header, buffer, at }
+  }
+
+  /** Bytes of the next message, when its header has arrived. */
+  get nextSize(): number | undefined {
+    return this.long === undefined ? this.front()?.length : this.long.buffer.length
+  }
+
+  /** Whether `take` would give something: a message, or the end. */
+  get isReady(): boolean {
+    if (this.over !== undefined) return true
+    const { long } = this
+    if (long !== undefined) return long.at === long.buffer.length
+    const front = this.front()
+    return front !== undefined &&
+      (front.length < 0 || front.length > this.limit || this.end - this.start >= front.header + front.length)
+  }
+
+  /** The next message, of which nothing is shared with the reader. */
+  take(): Taken {
+    const { long } = this
+    if (long !== undefined) {
+      if (long.at < long.buffer.length) return this.unfinished(long.header + long.at, long.header + long.buffer.length)
+      this.long = undefined
+      this.refill()
+      return long.buffer
+    }
+    const front = this.front()
+    if (front === undefined) return this.unfinished(this.end - this.start, undefined)
+    const { header, length } = front
+    if (length < 0) return this.fault({ _tag: "Garbage", detail: `a message of ${length} bytes` })
+    if (length > this.limit) return this.fault({ _tag: "TooLong", size: length })
+    const available = this.end - this.start
+    if (available < header + length) return this.unfinished(available, header + length)
+    const from = this.start + header
+    const message = Buffer.from(this.main.subarray(from, from + length)) as Buffer<ArrayBuffer>
+    this.start = from + length
+    if (this.start === this.end) this.start = this.end = 0
+    if (this.paused) this.refill()
+    return message
+  }
+
+  private unfinished(received: number, expected: number | undefined): Flaw | undefined {
+    if (this.over?._tag !== "Ended" || received === 0) return this.over
+    return this.fault({ _tag: "Truncated", received, expected })
+  }
+
+  /** Nothing is read any more, whatever still arrives. */
+  private fault(flaw: Flaw): Flaw {
+    if (this.over === undefined && !this.paused) {
+      this.paused = true
+      this.flow(false)
+    }
+    this.forget()
+    return this.over = flaw
+  }
+
+  private forget(): void {
+    this.start = this.end = 0
+    this.beyond.length = 0
+    this.long = undefined
+  }
+
+  /** All that has been read and not taken, for whoever reads from now on. */
+  release(): Uint8Array {
+    const { beyond, end, long, main, start } = this
+    if (long !== undefined) throw new Error("in the middle of a long message")
+    const rest = Buffer.concat([main.subarray(start, end), ...beyond])
+    this.forget()
+    return rest
+  }
+}

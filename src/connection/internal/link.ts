@@ -1,0 +1,302 @@
+/** A connection over a socket. */
+import * as Cause from "effect/Cause"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Option from "effect/Option"
+import type * as Schema from "effect/Schema"
+import type * as Net from "node:net"
+import type * as Codec from "../../wire/Codec.ts"
+import type { Inlet } from "../../wire/internal/inlet.ts"
+import { isSuccess, issueOf } from "../../wire/internal/issue.ts"
+import * as RealTime from "../../wire/internal/realTime.ts"
+import { segmentSize, type Writer } from "../../wire/internal/writer.ts"
+import { ProtocolViolation } from "../../wire/RemoteError.ts"
+import * as Transport from "../../wire/Transport.ts"
+import type { Connection, ReceiveOptions, ValueOptions } from "../Connection.ts"
+import * as Errors from "../ConnectionError.ts"
+import { ConnectionError, type ConnectionErrorReason } from "../ConnectionError.ts"
+import * as Format from "./format.ts"
+import { type Flaw, FrameReader, isMessage } from "./frameReader.ts"
+import { Outlet } from "./outlet.ts"
+
+/** milliseconds that a closing connection waits for the kernel to take what was sent */
+const farewellTime = 5_000
+
+/** which ways an end goes */
+export interface Ways {
+  readonly readable: boolean
+  readonly writable: boolean
+}
+
+const failWith = (reason: ConnectionErrorReason) => Exit.fail(new ConnectionError({ reason }))
+
+export class Link implements Connection {
+  readonly peer: string
+  readonly readable: boolean
+  readonly writable: boolean
+  private readonly socket: Net.Socket
+  private readonly inlet: Inlet | undefined
+  private readonly reader: FrameReader
+  private readonly outlet: Outlet
+  private closing: Promise<void> | undefined
+  private longestSent: number
+  private failure: NodeJS.ErrnoException | undefined
+  /** told when something has arrived, or the end; each looks for itself */
+  private readonly watchers = new Set<() => void>()
+
+  /** `limit`: bytes of the longest message that is received, and sent. */
+  constructor(socket: Net.Socket, options: {
+    readonly peer: string
+    readonly limit: number
+    readonly inlet?: Inlet | undefined
+    readonly ways?: Ways
+  }) {
+    const { inlet, limit, peer, ways = { readable: true, writable: true } } = options
+    this.peer = peer
+    this.readable = ways.readable
+    this.writable = ways.writable
+    this.socket = socket
+    this.inlet = inlet
+    this.longestSent = limit
+    this.outlet = new Outlet(socket)
+    const reader = this.reader = new FrameReader(limit, (on) => void (on ? socket.resume() : socket.pause()))
+    reader.arrived = () => {
+      for (const watcher of this.watchers) watcher()
+    }
+    socket.on("error", this.onError)
+    socket.on("end", this.onEnd)
+    socket.on("close", this.onClose)
+    if (inlet === undefined) socket.on("data", reader.push)
+    else inlet.redirect(reader)
+    // A socket that is already gone emits no event any more.
+    if (socket.closed) process.nextTick(this.onClose)
+    else socket.resume()
+  }
+
+  private readonly onError = (error: Error): void => {
+    this.failure ??= error
+  }
+
+  private readonly onEnd = (): void => this.reader.closed(undefined)
+
+  private readonly onClose = (): void => {
+    this.reader.closed(this.failure)
+    this.outlet.stop()
+  }
+
+  /** The peer has shown that it has the key. */
+  trust(limit: number): void {
+    this.longestSent = limit
+    this.outlet.trust()
+    this.reader.trust(limit)
+  }
+
+  // ---------------------------------------------------------------------------------------------- receiving
+
+  receiveBytes(options?: ReceiveOptions): Effect.Effect<Uint8Array<ArrayBuffer>, ConnectionError> {
+    const limit = options?.limit ?? Number.POSITIVE_INFINITY
+    const take: Effect.Effect<Uint8Array<ArrayBuffer>, ConnectionError> = Effect.suspend(() => {
+      const refusal = this.refusal("read")
+      if (refusal !== undefined) return failWith(refusal)
+      const size = limit < Number.POSITIVE_INFINITY ? this.reader.nextSize : undefined
+      if (size !== undefined && size > limit) {
+        return failWith(new Errors.MessageTooLong({ peer: this.peer, size, limit }))
+      }
+      const taken = this.reader.take()
+      if (taken === undefined) return Effect.andThen(this.arrival, take)
+      return isMessage(taken) ? Exit.succeed(taken) : failWith(this.reasonOf(taken))
+    })
+    return take
+  }
+
+  /** Everybody who waits looks again; who is interrupted has taken nothing. */
+  private readonly arrival: Effect.Effect<void> = Effect.callback((resume) => {
+    const watcher = (): void => {
+      if (!this.isReady()) return
+      this.watchers.delete(watcher)
+      resume(Effect.void)
+    }
+    this.watchers.add(watcher)
+    watcher()
+    return Effect.sync(() => this.watchers.delete(watcher))
+  })
+
+  receive<S extends Schema.Top>(
+    schema: S,
+    options?: ReceiveOptions & ValueOptions
+  ): Effect.Effect<S["Type"], ConnectionError, S["DecodingServices"]> {
+    const format = Format.of(schema, options?.format ?? "msgpack")
+    return Effect.flatMap(this.receiveBytes(options), (bytes): Effect.Effect<any, ConnectionError, any> => {
+      let wire
+      try {
+        wire = format.read(bytes)
+      } catch (error) {
+        return failWith(this.notDecodable(issueOf(error)))
+      }
+      return orFail(format.fromWire(wire), (issue) => this.notDecodable(issue))
+    })
+  }
+
+  private notDecodable(issue: string): ConnectionErrorReason {
+    return new Errors.NotDecodable({ peer: this.peer, issue })
+  }
+
+  poll(limit?: Duration.Input): Effect.Effect<boolean, ConnectionError> {
+    return Effect.suspend(() => {
+      const refusal = this.refusal("read")
+      if (refusal !== undefined) return failWith(refusal)
+      if (this.isReady()) return Exit.succeed(true)
+      const millis = limit === undefined ? 0 : Math.max(0, Duration.toMillis(limit))
+      if (millis === 0) return Exit.succeed(false)
+      return Effect.map(RealTime.within(this.arrival, millis), Option.isSome)
+    })
+  }
+
+  isReady(): boolean {
+    return this.closing !== undefined || this.reader.isReady
+  }
+
+  whenReady(watcher: () => void): () => void {
+    this.watchers.add(watcher)
+    return () => this.watchers.delete(watcher)
+  }
+
+  // ---------------------------------------------------------------------------------------------- sending
+
+  sendBytes(bytes: Uint8Array): Effect.Effect<void, ConnectionError> {
+    return this.put((writer) => writer.raw(bytes))
+  }
+
+  send<S extends Schema.Top>(
+    schema: S,
+    value: S["Type"],
+    options?: ValueOptions
+  ): Effect.Effect<void, ConnectionError, S["EncodingServices"]> {
+    const format = Format.of(schema, options?.format ?? "msgpack")
+    const put = (wire: unknown) => this.put((writer) => format.write(writer, wire))
+    return Effect.suspend(() => {
+      const wire = format.toWire(value)
+      return isSuccess(wire)
+        ? put(wire.value)
+        : Effect.flatMap(orFail(wire, (issue) => new Errors.NotEncodable({ peer: this.peer, issue })), put)
+    })
+  }
+
+  /** Long bytes are sent from where they are: the sender may change them when the kernel has taken them. */
+  private put(write: (writer: Writer) => void): Effect.Effect<void, ConnectionError> {
+    const attempt = (): Effect.Effect<void, ConnectionError> => {
+      const refusal = this.refusal("write")
+      if (refusal !== undefined) return failWith(refusal)
+      const { longestSent: limit, outlet, peer } = this
+      if (outlet.full) return Effect.flatten(waitForRoom)
+      let size
+      try {
+        size = outlet.put(limit, write)
+      } catch (error) {
+        return failWith(new Errors.NotEncodable({ peer, issue: issueOf(error) }))
+      }
+      if (size > limit) return failWith(new Errors.MessageTooLong({ peer, size, limit }))
+      return size >= segmentSize ? this.flush : Exit.void
+    }
+    const waitForRoom: Effect.Effect<Effect.Effect<void, ConnectionError>> = Effect.callback((resume) => {
+      const leave = this.outlet.wait(() => resume(Effect.succeed(attempt())))
+      return Effect.sync(leave)
+    })
+    return Effect.suspend(attempt)
+  }
+
+  readonly flush: Effect.Effect<void> = Effect.callback((resume) => this.outlet.taken(() => resume(Effect.void)))
+
+  // ---------------------------------------------------------------------------------------------- the end
+
+  private refusal(way: "read" | "write"): ConnectionErrorReason | undefined {
+    const { peer } = this
+    if (this.closing !== undefined) return new Errors.ConnectionClosed({ peer })
+    if (way === "read" ? !this.readable : !this.writable) {
+      return new Errors.WrongDirection({ peer, end: way === "read" ? "write-only" : "read-only" })
+    }
+    if (way === "write" && (this.socket.destroyed || this.socket.writableEnded)) {
+      const { code = "EPIPE", message: detail = "its other end is closed" } = this.failure ?? {}
+      return new Errors.ConnectionBroken({ peer, code, detail })
+    }
+    return undefined
+  }
+
+  private reasonOf(flaw: Flaw): ConnectionErrorReason {
+    const { peer } = this
+    switch (flaw._tag) {
+      case "Ended":
+        return new Errors.EndOfStream({ peer })
+      case "Truncated":
+        return new Errors.Truncated({ peer, received: flaw.received, expected: flaw.expected })
+      case "Broken":
+        return new Errors.ConnectionBroken({ peer, code: flaw.error.code ?? "EUNKNOWN", detail: flaw.error.message })
+      case "TooLong":
+        return new Errors.MessageTooLong({ peer, size: flaw.size, limit: this.reader.limit })
+      case "Garbage":
+        return new ProtocolViolation({ peer, detail: flaw.detail })
+    }
+  }
+
+  readonly close: Effect.Effect<void> = Effect.promise(() => this.closing ??= this.end())
+
+  get isOpen(): boolean {
+    return this.closing === undefined
+  }
+
+  /** Sends what is left, then the end. */
+  private async end(): Promise<void> {
+    const { socket } = this
+    await new Promise<void>((resolve) => {
+      const timer = setTimeout(resolve, farewellTime)
+      const sent = (): void => {
+        clearTimeout(timer)
+        resolve()
+      }
+      // Those who wait find that it is closed.
+      for (const watcher of this.watchers) watcher()
+      this.outlet.taken(() => {
+        if (socket.destroyed) sent()
+        else socket.end(sent)
+      })
+    })
+    await new Promise<void>((resolve) => {
+      if (socket.closed) resolve()
+      else socket.once("close", () => resolve())
+      socket.destroy()
+    })
+  }
+
+  /** Ends at once; what is unsent is lost. */
+  destroy(): void {
+    this.closing ??= Promise.resolve()
+    this.socket.destroy()
+    for (const watcher of this.watchers) watcher()
+  }
+
+  /** Gives the socket to a session; the connection is closed for everybody else. */
+  toTransport(): Transport.Transport {
+    const { inlet, peer, reader, socket } = this
+    this.outlet.flush()
+    this.closing = Promise.resolve()
+    socket.off("error", this.onError).off("end", this.onEnd).off("close", this.onClose).off("data", reader.push)
+    socket.pause()
+    if (inlet !== undefined) inlet.hold(nothing)
+    return Transport.fromSocket(socket, { peer, inlet, leftover: reader.release() })
+  }
+}
+
+const nothing = new Uint8Array(0)
+
+/** What a Schema made of a value, or why it did not fit. */
+const orFail = (
+  outcome: Codec.ToWire,
+  reason: (issue: string) => ConnectionErrorReason
+): Effect.Effect<unknown, ConnectionError, any> =>
+  isSuccess(outcome)
+    ? outcome
+    : Effect.catchCause(
+      outcome,
+      (cause) => Cause.hasInterruptsOnly(cause) ? Effect.interrupt : failWith(reason(issueOf(Cause.squash(cause))))
+    )

@@ -1,0 +1,50 @@
+import * as Effect from "effect/Effect"
+import * as Net from "node:net"
+import * as Inlet from "../../wire/internal/inlet.ts"
+import * as Address from "../Address.ts"
+import { ConnectFailed, ConnectionError } from "../ConnectionError.ts"
+
+/** A socket that is being connected. */
+export interface Opening {
+  readonly socket: Net.Socket
+  readonly inlet: Inlet.Inlet | undefined
+  /** completes when it is connected */
+  readonly connected: Effect.Effect<void, ConnectionError>
+}
+
+/** Where a socket is found, in the words of `node:net`. */
+export const target = (address: Address.Address): { readonly path: string } | {
+  readonly host: string
+  readonly port: number
+} => {
+  switch (address._tag) {
+    case "Unix":
+      return { path: address.path }
+    case "Abstract":
+      return { path: `\0${address.name}` }
+    case "Pipe":
+      return { path: `\\\\.\\pipe\\${address.name}` }
+    case "Tcp":
+      return { host: address.host, port: address.port }
+  }
+}
+
+export const connect = (address: Address.Address): Opening => {
+  const inlet = Inlet.make()
+  const socket = Net.connect({ ...target(address), onread: inlet.onread })
+  return { socket, inlet, connected: established(socket, "connect", Address.format(address)) }
+}
+
+const established = (socket: Net.Socket, event: string, address: string): Effect.Effect<void, ConnectionError> =>
+  Effect.callback((resume) => {
+    const done = (): void => {
+      socket.off("error", failed)
+      resume(Effect.void)
+    }
+    const failed = ({ code = "EUNKNOWN", message: detail }: NodeJS.ErrnoException): void => {
+      socket.off(event, done)
+      resume(Effect.fail(new ConnectionError({ reason: new ConnectFailed({ address, code, detail }) })))
+    }
+    socket.once(event, done).once("error", failed)
+    return Effect.sync(() => socket.off(event, done).off("error", failed))
+  })
