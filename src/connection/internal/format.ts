@@ -22,9 +22,7 @@ const msgpack = (schema: Schema.Top): Format => {
     read: (bytes) => {
       const reader = new Reader()
       const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length)
-      // Where the memory is the message's alone, bytes in it need no copy.
-      const owned = bytes.length === bytes.buffer.byteLength
-      reader.reset(buffer, new DataView(buffer.buffer, buffer.byteOffset, buffer.length), 0, buffer.length, owned)
+      reader.reset(buffer, new DataView(buffer.buffer, buffer.byteOffset, buffer.length), 0, buffer.length, undefined)
       const wire = codec.read(reader)
       reader.expectEnd()
       return wire
