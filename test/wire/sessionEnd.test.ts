@@ -7,6 +7,9 @@ import * as Schema from "effect/Schema"
 import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import * as fc from "fast-check"
+import { setImmediate } from "node:timers/promises"
+import { setFlagsFromString } from "node:v8"
+import { runInNewContext } from "node:vm"
 import * as Records from "../../src/wire/internal/records.ts"
 import { ProcessExited, RemoteError, type RemoteErrorReason } from "../../src/wire/RemoteError.ts"
 import type * as Session from "../../src/wire/Session.ts"
@@ -22,6 +25,19 @@ const echo = method("test/echo", { payload: Schema.Int, success: Schema.Int })
 const hang = method("test/hang", { payload: Schema.Int })
 const ints = method("test/ints", { success: Schema.Int, stream: true })
 const blob = method("test/blob", { payload: Schema.Uint8Array, success: Schema.Uint8Array })
+
+setFlagsFromString("--expose-gc")
+const collect = runInNewContext("gc") as () => void
+
+/** bytes that this process holds on to, once what it has let go of is collected */
+const memory = Effect.promise(async () => {
+  for (let turn = 0; turn < 5; turn++) {
+    await setImmediate()
+    collect()
+  }
+  const { arrayBuffers, heapUsed } = process.memoryUsage()
+  return arrayBuffers + heapUsed
+})
 
 const echoed = served(echo, (n: number) => Effect.succeed(n))
 const blobbed = served(blob, (bytes) => Effect.succeed(bytes))
@@ -345,10 +361,13 @@ describe("a peer that breaks the protocol", () => {
     })
 
   /** A session whose peer is the test: it says Hello, and gets what the session writes. */
-  const attacked = Effect.fnUntraced(function*(options: Partial<Session.Options> = {}) {
-    const [left, right] = Memory.pair({ record: true })
+  const attacked = Effect.fnUntraced(function*(
+    options: Partial<Session.Options> = {},
+    pair: Parameters<typeof Memory.pair>[0] = {}
+  ) {
+    const [left, right] = Memory.pair({ record: true, ...pair })
     const session = yield* over(right, { serve: [echoed], ...options })
-    return { session, left, inject: right.inject, written: right.written }
+    return { session, left, inject: right.inject, arrived: right.arrived, written: right.written }
   })
 
   const breaks = (name: string, bytes: Uint8Array, detail: RegExp, options: Partial<Session.Options> = {}) =>
@@ -502,31 +521,70 @@ describe("a peer that breaks the protocol", () => {
     })
   )
 
+  type Kind = keyof typeof Records.kind
+  /** pieces of long records, and what claims to be one */
+  const fragment = fc.record({
+    id: fc.nat(2),
+    answer: fc.boolean(),
+    first: fc.boolean(),
+    size: fc.oneof(
+      fc.integer({ min: Records.longestRecord + 1, max: 300_000 }),
+      fc.integer({ min: 1 << 20, max: 1 << 28 }),
+      fc.nat(0xffff_ffff)
+    ),
+    kind: fc.oneof(fc.constantFrom("ok", "call"), fc.constantFrom(...Object.keys(Records.kind) as Array<Kind>)),
+    length: fc.constantFrom(0, 1, 100, 40_000, 100_000)
+  }).map(({ answer, first, id, kind, length, size }) => {
+    const bytes = Buffer.alloc(length + 1, 0x01)
+    const piece = first ? Buffer.concat([Records.headerOf(size, Records.kind[kind], 0, 0, id), bytes]) : bytes
+    return Messages.write({ _tag: "Fragment", id, answer, piece })
+  })
+  const record = fc.oneof(
+    { arbitrary: Messages.mutated, weight: 4 },
+    { arbitrary: Messages.message.map(Messages.write), weight: 4 },
+    { arbitrary: fragment, weight: 1 }
+  )
+  const hostile = fc.tuple(
+    fc.array(record, { minLength: 1, maxLength: 8 }),
+    // how it is split on its way
+    fc.constantFrom(1, 3, 13, 1000, Number.POSITIVE_INFINITY)
+  )
+
   test(
-    "in any way never hangs a session, and never takes its process down",
+    "in any way, however split, never hangs a session, never fills its memory, and never takes its process down",
     Effect.gen(function*() {
+      const enough = rounds(5000, 100_000)
       const outcomes = new Set<string>()
-      const arbitrary = fc.array(fc.oneof(Messages.mutated, Messages.message.map(Messages.write)), {
-        minLength: 1,
-        maxLength: 8
-      })
-      const samples = fc.sample(arbitrary, { numRuns: rounds(300, 20_000), seed: 20_261_122 })
-      for (const records of samples) {
-        yield* Effect.scoped(Effect.gen(function*() {
-          const { handler, state } = hanging()
-          const { inject, left, session } = yield* attacked({ serve: [handler, echoed, numbers] })
-          inject(hello())
-          const call = yield* Effect.forkChild(Effect.exit(session.call(hang, 1)))
-          inject(Buffer.concat(records))
-          yield* until(() => !session.isOpen() || left.unsent() === 0)
-          left.destroy()
-          outcomes.add((yield* session.closed)._tag)
-          yield* Fiber.join(call)
-          yield* session.interruptCalls
-          assert.strictEqual(state.finalized, state.running)
-        }))
+      let sent = 0
+      const before = yield* memory
+      // bytes that one session holds
+      let most = 0
+      for (let seed = 1; sent < enough; seed++) {
+        for (const [records, size] of fc.sample(hostile, { numRuns: 50, seed })) {
+          sent += records.length
+          yield* Effect.scoped(Effect.gen(function*() {
+            const before = process.memoryUsage().arrayBuffers
+            const { handler, state } = hanging()
+            const { arrived, inject, left, session } = yield* attacked(
+              { serve: [handler, echoed, numbers], maxRecord: 1 << 20 },
+              { slice: () => size }
+            )
+            const bytes = Buffer.concat([hello(), ...records])
+            inject(bytes)
+            const call = yield* Effect.forkChild(Effect.exit(session.call(hang, 1)))
+            yield* until(() => !session.isOpen() || arrived() === bytes.length)
+            most = Math.max(most, process.memoryUsage().arrayBuffers - before)
+            left.destroy()
+            outcomes.add((yield* session.closed)._tag)
+            yield* Fiber.join(call)
+            yield* session.interruptCalls
+            assert.strictEqual(state.finalized, state.running)
+          }))
+        }
       }
       assert.deepStrictEqual([...outcomes].toSorted(), ["Disconnected", "ProtocolViolation"])
+      assert.isBelow(most, 4 << 20)
+      assert.isBelow((yield* memory) - before, 16 << 20)
     })
   )
 })
