@@ -614,6 +614,29 @@ describe("a ping", () => {
   )
 })
 
+describe("a ping, while this process stands still for long,", () => {
+  test(
+    "does not take its peer for gone",
+    Effect.gen(function*() {
+      const [ours, theirs] = yield* Effect.promise(() => connect())
+      yield* over(fromSocket(theirs, { peer: "a" }), { serve: [echoed] })
+      const a = yield* over(fromSocket(ours, { peer: "b" }), { pingInterval: 60 })
+      yield* a.call(echo, 1)
+      let stops = 0
+      const stop = () => {
+        stops++
+        const end = performance.now() + 300
+        while (performance.now() < end);
+      }
+      // Each ping that arrives there stops this process until the next one is due, and the answer comes after that.
+      theirs.on("data", stop)
+      yield* until(() => stops === 5 || !a.isOpen())
+      theirs.off("data", stop)
+      assert.strictEqual(yield* a.call(echo, 2), 2)
+    })
+  )
+})
+
 describe("a flush", () => {
   test(
     "ends when all has been taken",
