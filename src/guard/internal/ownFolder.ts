@@ -1,5 +1,7 @@
 /** Whether a folder is really ours. This file is loaded by a child before `effect` is: it imports nothing else. */
-import * as Fs from "node:fs"
+
+// see boot.ts
+const Fs = process.getBuiltinModule("node:fs")
 
 /** The user whom new files belong to. */
 export const uid = (): number => process.geteuid?.() ?? -1

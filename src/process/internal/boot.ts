@@ -2,17 +2,18 @@
  * The first file of a child. It knows nothing of `effect`: it reads what the parent prepared, finds the copy of this
  * library that the user's module will use, and hands over to that copy's `host.ts`.
  */
-import { existsSync } from "node:fs"
 import { createRequire } from "node:module"
 import * as Net from "node:net"
 import { fileURLToPath, pathToFileURL } from "node:url"
-import * as Watchdog from "../../guard/internal/watchdog.ts"
 import * as Frames from "../../wire/internal/frames.ts"
 import * as Inlet from "../../wire/internal/inlet.ts"
 import * as CompileCache from "./compileCache.ts"
 import * as FastStart from "./fastStart.ts"
 import type * as Host from "./host.ts"
 import { type Failure, frame, longestFrame, type Preparation, type Report } from "./preparation.ts"
+
+// Not imported: an import asks for every export, and so loads the promises and streams of files.
+const { existsSync } = process.getBuiltinModule("node:fs")
 
 const inlet = Inlet.make()
 const socket = new Net.Socket({ fd: 3, readable: true, writable: true, onread: inlet.onread })
@@ -98,7 +99,10 @@ const importFailure = (error: unknown): Failure => {
 
 const main = async () => {
   const preparation = JSON.parse(Buffer.from(await Frames.readOne(inlet, longestFrame)).toString("utf8")) as Preparation
-  if (preparation.guard === "watchdog") Watchdog.watch(Watchdog.descriptor)
+  if (preparation.guard === "watchdog") {
+    const Watchdog = await import("../../guard/internal/watchdog.ts")
+    Watchdog.watch(Watchdog.descriptor)
+  }
   report({ at: "module" })
   const url = locate(new URL(preparation.module.url))
   process.argv = [process.execPath, url.protocol === "file:" ? fileURLToPath(url) : url.href, ...preparation.argv]

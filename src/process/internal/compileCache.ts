@@ -5,10 +5,12 @@
  * Children execute what is in it. So it is in a folder of this user that nobody else may look into, and off where that
  * is not certain. Nothing depends on it: what cannot be read or written is compiled.
  */
-import * as Fs from "node:fs"
 import * as Module from "node:module"
 import * as Path from "node:path"
 import * as OwnFolder from "../../guard/internal/ownFolder.ts"
+
+// see boot.ts
+const Fs = process.getBuiltinModule("node:fs")
 
 /** The cache that children of all processes of this user have in common: beside the run directories. */
 export const folderBeside = (runDirectory: string): string => Path.join(Path.dirname(runDirectory), "cache")

@@ -7,10 +7,12 @@
  * URLs of modules are what they would be without the hook, so there is one copy of each, whoever imports it and how; a
  * barrel has nothing of its own. What is not understood is left to Node.js, and so is every error.
  */
-import * as Fs from "node:fs"
 import * as Module from "node:module"
 import { fileURLToPath, pathToFileURL } from "node:url"
 import * as Barrel from "./barrel.ts"
+
+// see boot.ts
+const Fs = process.getBuiltinModule("node:fs")
 
 /** What a barrel's URL begins with; the rest is its text. */
 const scheme = "data:text/javascript,"
@@ -32,38 +34,65 @@ const attempt = <A>(shortcut: () => A | undefined): A | undefined => {
   }
 }
 
-/** The files of `effect`, as a module sees it: its folder's URL. */
-const homeOfEffect = (from: URL): string | undefined =>
+/** The copy of `effect` that a module sees. */
+interface EffectPackage {
+  /** the URL of the folder of its modules */
+  readonly home: string
+  /** what `effect/Name` means, if by the rule for all names and not by one of its own */
+  readonly named: (specifier: string) => string | undefined
+}
+
+const findEffect = (from: URL): EffectPackage | undefined =>
   attempt(() => {
     const manifest = Module.createRequire(from).resolve("effect/package.json")
-    const { sideEffects, type } = JSON.parse(Fs.readFileSync(manifest, "utf8"))
+    const { exports, sideEffects, type } = JSON.parse(Fs.readFileSync(manifest, "utf8"))
     // As a list it says that no other file does anything by being loaded.
-    return type === "module" && Array.isArray(sideEffects)
-      ? new URL("./dist/", pathToFileURL(manifest)).href
-      : undefined
+    if (type !== "module" || !Array.isArray(sideEffects)) return undefined
+    const home = new URL("./dist/", pathToFileURL(manifest)).href
+    // Any other pattern has a slash in it, and no such name has.
+    const plain = exports["./*"] === "./dist/*.js" &&
+      !Object.keys(exports).some((key) => /^\.\/([^/]+\*|\*[^/]+)$/.test(key))
+    return {
+      home,
+      named: (specifier) => {
+        const name = plain ? /^effect\/(\w+)$/.exec(specifier)?.[1] : undefined
+        return name === undefined || `./${name}` in exports ? undefined : `${home}${name}.js`
+      }
+    }
   })
 
-/** The names of the modules that lie in a folder themselves; a link may lead anywhere. */
-const modulesIn = (folder: string): ReadonlySet<string> => {
-  const path = fileURLToPath(folder)
+/** A folder of a package: the modules that lie in it themselves (a link may lead anywhere), and what is known there. */
+interface Folder {
+  readonly modules: ReadonlySet<string>
+  readonly known: Map<string, Module.ResolveFnOutput>
+}
+
+const read = (url: string): Folder => {
+  const path = fileURLToPath(url)
   const entries = Fs.realpathSync.native(path) + "/" === path ? Fs.readdirSync(path, { withFileTypes: true }) : []
-  return new Set(entries.filter((entry) => entry.isFile() && entry.name.endsWith(".js")).map(({ name }) => name))
+  const modules = entries.filter((entry) => entry.isFile() && entry.name.endsWith(".js"))
+  return { modules: new Set(modules.map(({ name }) => name)), known: new Map() }
 }
 
 /** Installs the hook, for the library in the folder `library` and the user's module. */
 export const install = (library: URL, module: URL): void => {
   if (!("registerHooks" in Module) || othersLoad(process.execArgv, process.env["NODE_OPTIONS"] ?? "")) return
-  const effect = new Set([homeOfEffect(module), homeOfEffect(library)].filter((home) => home !== undefined))
-  const homes = [library.href, ...effect]
-  const homeOf = (url: string) => homes.find((home) => url.startsWith(home))
+  const ours = findEffect(library)
+  const homes = [library.href, ours?.home, findEffect(module)?.home].filter((home) => home !== undefined)
 
-  const folders = new Map<string, ReadonlySet<string>>()
-  const isModule = (url: string): boolean => {
-    const slash = url.lastIndexOf("/") + 1
-    const folder = url.slice(0, slash)
-    let modules = folders.get(folder)
-    if (modules === undefined) folders.set(folder, modules = modulesIn(folder))
-    return modules.has(url.slice(slash))
+  const folders = new Map<string, Folder | undefined>()
+  /** The folder that a module of a package lies in. */
+  const folderOf = (url: string): Folder | undefined => {
+    const at = url.slice(0, url.lastIndexOf("/") + 1)
+    if (!folders.has(at)) {
+      folders.set(
+        at,
+        homes.some((home) => at.startsWith(home))
+          ? attempt(() => read(at))
+          : undefined
+      )
+    }
+    return folders.get(at)
   }
 
   const barrels = new Map<string, Barrel.Barrel | undefined>()
@@ -72,36 +101,44 @@ export const install = (library: URL, module: URL): void => {
     return barrels.get(url)
   }
 
-  /** Relative imports of a package's own files, and the absolute ones of our barrels. */
-  const within = (specifier: string, parent: string): string | undefined => {
-    const home = homeOf(specifier[0] === "." ? parent : parent.startsWith(scheme) ? specifier : "")
-    if (home === undefined) return undefined
-    const { href } = new URL(specifier, parent)
-    return href.startsWith(home) && isModule(href) ? href : undefined
+  const existing = (url: string): string | undefined =>
+    folderOf(url)?.modules.has(url.slice(url.lastIndexOf("/") + 1)) ? url : undefined
+
+  const shortcut = (specifier: string, parent: string, here: Folder | undefined): string | undefined => {
+    // Relative imports of a package's own files, what the library imports of effect, and what our barrels do.
+    if (here !== undefined && specifier[0] === ".") return existing(new URL(specifier, parent).href)
+    if (here !== undefined && parent.startsWith(library.href)) return existing(ours?.named(specifier) ?? "")
+    return parent.startsWith(scheme) ? existing(specifier) : undefined
   }
 
   const narrowed = (url: string, parent: string): string | undefined => {
-    if (homeOf(url) === undefined || !parent.startsWith("file:")) return undefined
+    if (folderOf(url) === undefined || !parent.startsWith("file:")) return undefined
     const barrel = barrelAt(url)
     const names = barrel && Barrel.namesTaken(Fs.readFileSync(fileURLToPath(parent), "utf8"))
     const text = barrel && names && Barrel.narrow(barrel, names)
     return text && scheme + encodeURIComponent(text)
   }
 
-  /** All files of the library mean the same by a name. */
-  const named = new Map<string, Module.ResolveFnOutput>()
+  // All that a module imports is asked for in turn.
+  let asking: string | undefined
+  let here: Folder | undefined
 
   Module.registerHooks({
     resolve: (specifier, context, next) => {
       const { conditions, parentURL: parent } = context
-      if (parent === undefined || !Array.from(conditions).includes("import")) return next(specifier, context)
-      const own = attempt(() => within(specifier, parent))
-      if (own !== undefined) return { url: own, format: "module", shortCircuit: true }
-      const known = parent.startsWith(library.href) && specifier[0] !== "." ? named.get(specifier) : undefined
+      if (parent === undefined) return next(specifier, context)
+      if (parent !== asking) {
+        here = folderOf(parent)
+        asking = parent
+      }
+      const known = here?.known.get(specifier)
       if (known !== undefined) return known
-      const resolved = next(specifier, context)
-      if (parent.startsWith(library.href)) named.set(specifier, { ...resolved, shortCircuit: true })
-      const less = specifier === "effect" ? attempt(() => narrowed(resolved.url, parent)) : undefined
+
+      const url = attempt(() => shortcut(specifier, parent, here))
+      const resolved = url === undefined ? next(specifier, context) : { url, format: "module", shortCircuit: true }
+      here?.known.set(specifier, { ...resolved, shortCircuit: true })
+      if (specifier !== "effect" || !Array.from(conditions).includes("import")) return resolved
+      const less = attempt(() => narrowed(resolved.url, parent))
       return less === undefined ? resolved : { url: less, format: "module" }
     }
   })

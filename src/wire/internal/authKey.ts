@@ -2,10 +2,12 @@ import * as Equal from "effect/Equal"
 import * as Hash from "effect/Hash"
 import { NodeInspectSymbol } from "effect/Inspectable"
 import * as Redacted from "effect/Redacted"
-import { createHash, randomBytes, timingSafeEqual } from "node:crypto"
 import type { AuthKey } from "../AuthKey.ts"
 
 const TypeId = "~effect-multiprocessing/AuthKey"
+
+/** Loaded when it is needed: it takes 5 ms, and a child that is given its key does not need it to start. */
+const crypto = () => process.getBuiltinModule("node:crypto")
 
 /** what every way of showing a key shows */
 const shown = "AuthKey(<redacted>)"
@@ -57,12 +59,12 @@ export const isAuthKey = (value: unknown): value is AuthKey => Key.is(value)
 /** `bytes` are copied and not checked. */
 export const make = (bytes: Uint8Array): AuthKey => new Key(bytes)
 
-export const randomUnsafe = (): AuthKey => make(randomBytes(32))
+export const randomUnsafe = (): AuthKey => make(crypto().randomBytes(32))
 
 /** The time it takes says nothing about the bytes, nor about how many there are. */
-export const equals = (self: AuthKey, that: AuthKey): boolean => timingSafeEqual(digest(self), digest(that))
+export const equals = (self: AuthKey, that: AuthKey): boolean => crypto().timingSafeEqual(digest(self), digest(that))
 
-const digest = (key: AuthKey): Uint8Array => createHash("sha256").update(Key.bytes(key)).digest()
+const digest = (key: AuthKey): Uint8Array => crypto().createHash("sha256").update(Key.bytes(key)).digest()
 
 /** A copy of the secret: for handshakes, and for the private socket of a child. Everything else asks for an `AuthKey`. */
 export const unsafeBytes = (key: AuthKey): Uint8Array => new Uint8Array(Key.bytes(key))
