@@ -68,4 +68,9 @@ const main = Effect.gen(function*() {
   if (publish) yield* Effect.sync(() => Report.publish(tables))
 })
 
-NodeRuntime.runMain(main)
+/** What a peer throws where nobody can catch it ends the run in order. */
+const thrown = Effect.callback<never>((resume) => {
+  process.on("uncaughtException", (error) => resume(Effect.die(error)))
+})
+
+NodeRuntime.runMain(Effect.raceFirst(main, thrown))

@@ -12,8 +12,11 @@ const send = (message: unknown): Promise<void> | undefined => {
   return process.send!(message, () => sent()) ? undefined : whenSent
 }
 
+/** who is gone needs no answer */
+const ignore = () => undefined
+
 process.on("message", async (question: Question) => {
-  if ("echo" in question) return process.send!(question.echo)
+  if ("echo" in question) return process.send!(question.echo, ignore)
   if ("numbers" in question) {
     const { chunk, count } = question.numbers
     for (let n = 0; n < count; n += chunk) {
@@ -24,5 +27,5 @@ process.on("message", async (question: Question) => {
     const blob = Payloads.bytes(size).make(0)
     for (let n = 0; n < count; n++) await send([blob])
   }
-  return process.send!(null)
+  return send(null)
 })

@@ -221,14 +221,16 @@ measures = {
 
 def main():
     print(json.dumps({"value": 0}), flush=True)
-    for line in sys.stdin:
-        question = json.loads(line)
-        try:
-            answer = {"value": measures[question["measure"]](*question["args"])}
-        except Exception as error:
-            answer = {"error": repr(error)}
-        print(json.dumps(answer), flush=True)
-    opened.end()
+    try:
+        for line in sys.stdin:
+            question = json.loads(line)
+            try:
+                answer = {"value": measures[question["measure"]](*question["args"])}
+            except Exception as error:
+                answer = {"error": repr(error)}
+            print(json.dumps(answer), flush=True)
+    finally:
+        opened.end()
 
 
 if __name__ == "__main__":

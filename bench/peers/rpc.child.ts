@@ -2,6 +2,8 @@ import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as RpcServer from "effect/rpc/RpcServer"
+import { rmSync } from "node:fs"
+import { dirname } from "node:path"
 import { handlers } from "../effectHandlers.ts"
 import { Group } from "./rpc.contract.ts"
 
@@ -11,11 +13,15 @@ const Server = RpcServer.layer(Group, { disableTracing: true, concurrency: "unbo
 
 const [, , carrier, path] = process.argv
 
+const parentIsGone = Effect.callback<void>((resume) => {
+  process.once("disconnect", () => resume(Effect.void))
+})
+
 // each imports what it needs alone, since that is part of its start
 if (carrier === "worker") {
   const NodeWorkerRunner = await import("@effect/platform-node/NodeWorkerRunner")
   const Protocol = RpcServer.layerProtocolWorkerRunner.pipe(Layer.provide(NodeWorkerRunner.layer))
-  NodeRuntime.runMain(Layer.launch(Layer.provide(Server, Protocol)))
+  NodeRuntime.runMain(Effect.raceFirst(Layer.launch(Layer.provide(Server, Protocol)), parentIsGone))
 } else {
   const NodeSocketServer = await import("@effect/platform-node/NodeSocketServer")
   const RpcSerialization = await import("effect/rpc/RpcSerialization")
@@ -23,12 +29,11 @@ if (carrier === "worker") {
     Layer.provide(NodeSocketServer.layer({ path })),
     Layer.provide(RpcSerialization.layerSchemaBinary({ maxFrameSize: "unbounded" }))
   )
-  const parentIsGone = Effect.callback<void>((resume) => {
-    process.once("disconnect", () => resume(Effect.void))
-  })
-  NodeRuntime.runMain(Effect.scoped(Effect.gen(function*() {
+  const main = Effect.gen(function*() {
+    yield* Effect.addFinalizer(() => Effect.sync(() => rmSync(dirname(path!), { recursive: true, force: true })))
     yield* Layer.build(Layer.provide(Server, Protocol))
-    process.send!("listening")
+    process.send!("listening", () => undefined)
     yield* parentIsGone
-  })))
+  })
+  NodeRuntime.runMain(Effect.scoped(main))
 }

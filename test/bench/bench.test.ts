@@ -1,9 +1,10 @@
 /** The benchmarks run, and print rows that a program can read. What they measure is nobody's promise here. */
 import { assert, describe, it } from "@effect/vitest"
+import { descendants, descendantsUnsafe, isAliveUnsafe, waitUntil } from "effect-multiprocessing/testing"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import { fileURLToPath } from "node:url"
-import { run } from "../support/program.ts"
+import { run, start } from "../support/program.ts"
 
 const bench = fileURLToPath(new URL("../../bench/index.ts", import.meta.url))
 
@@ -47,6 +48,24 @@ describe("bench", () => {
       // CPython is there or not; all else is, with `npm ci`
       assert.notMatch(stderr, /^(?!CPython,).+/m)
     }), 180_000)
+
+  it.live("does without who is not installed, and says so", () =>
+    Effect.gen(function*() {
+      const { code, stderr, stdout } = yield* run(bench, ["start", "--quick", "--json"], { env: { PATH: "" } })
+      assert.strictEqual(code, 0, stderr)
+      assert.match(stderr, /^CPython, spawn is left out: .*ENOENT\n$/)
+      assert.deepStrictEqual(stdout.match(/CPython/g), null)
+    }))
+
+  it.live("leaves nothing behind when it is interrupted", () =>
+    Effect.scoped(Effect.gen(function*() {
+      const { end, pid } = yield* start(process.execPath, [bench, "calls"])
+      yield* waitUntil(() => descendantsUnsafe(pid).length > 6)
+      const family = yield* descendants(pid)
+      process.kill(pid, "SIGINT")
+      assert.strictEqual((yield* end).code, 130)
+      yield* waitUntil(() => !family.some(isAliveUnsafe))
+    })))
 
   it.live("knows its cases", () =>
     Effect.gen(function*() {
