@@ -21,9 +21,9 @@ export const calls: Case = Effect.fnUntraced(function*(quick) {
     },
     floors: { "node:net": socket }
   })
-  const rounds = quick ? 1 : 7
-  const few = quick ? 200 : 3_000
-  const many = quick ? 2_000 : 20_000
+  const rounds = quick ? 1 : 15
+  const few = quick ? 200 : 1_000
+  const many = quick ? 2_000 : 10_000
   return payloads.flatMap(([shown, payload]): ReadonlyArray<Contest> => {
     const oneByOne: Field.Discipline = ({ [payload]: echo }) =>
       echo && Effect.map(echo(few, 1), (millis) => 1000 * millis / few)

@@ -22,12 +22,12 @@ export const streams: Case = Effect.fnUntraced(function*(quick) {
     name,
     unit,
     better: "higher",
-    rounds: quick ? 1 : 7,
+    rounds: quick ? 1 : 11,
     ...field(discipline)
   })
   return [
-    contest("numbers, made 1024 at a time", "numbers/s", numbers(1024, quick ? 102_400 : 512_000)),
-    contest("numbers, made one at a time", "numbers/s", numbers(1, quick ? 5_000 : 20_000)),
-    contest("elements of 1 MiB", "MiB/s", blobs(quick ? 16 : 32))
+    contest("numbers, made 1024 at a time", "numbers/s", numbers(1024, quick ? 102_400 : 256_000)),
+    contest("numbers, made one at a time", "numbers/s", numbers(1, quick ? 5_000 : 10_000)),
+    contest("elements of 1 MiB", "MiB/s", blobs(quick ? 16 : 16))
   ]
 })
