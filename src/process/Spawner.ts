@@ -16,6 +16,7 @@ import type { GuardFailure } from "../guard/GuardFailure.ts"
 import * as Reaper from "../guard/internal/reaper.ts"
 import * as RunDirectory from "../guard/internal/runDirectory.ts"
 import * as Child from "./internal/child.ts"
+import * as CompileCache from "./internal/compileCache.ts"
 import type { Resolved } from "./internal/options.ts"
 import { ProcessError, SpawnerClosed } from "./ProcessError.ts"
 
@@ -91,6 +92,9 @@ export const layer = (options: Options = {}): Layer.Layer<Spawner, ProcessError>
       const directory = yield* Effect.mapError(RunDirectory.make, becauseOf)
       const reaper = yield* Effect.mapError(Reaper.make(directory, guard), becauseOf)
       const fastStart = options.fastStart ?? true
+      if (fastStart) {
+        yield* Effect.forkScoped(Effect.promise(() => CompileCache.trim(CompileCache.folderBeside(directory.path))))
+      }
       const lives = new Set<Child.Life>()
       let closed = false
       yield* Effect.addFinalizer(() => {

@@ -129,25 +129,46 @@ describe("what a child has compiled", () => {
       assert.deepStrictEqual(files(base), [])
     }))
 
-  it.live("is bounded in size and age", () =>
+  it.live("is bounded in number and age", () =>
     Effect.gen(function*() {
-      const { base } = yield* place
-      const now = Date.now()
-      const add = (name: string, bytes: number, age: number) => {
-        Fs.mkdirSync(Path.dirname(Path.join(base, name)), { recursive: true })
-        Fs.writeFileSync(Path.join(base, name), new Uint8Array(bytes))
-        Fs.utimesSync(Path.join(base, name), new Date(now - age), new Date(now - age))
+      const { base, cache, tmp } = yield* place
+      const add = (name: string, hours: number) => {
+        const then = new Date(Date.now() - hours * 3_600_000)
+        Fs.mkdirSync(Path.dirname(Path.join(cache, name)), { recursive: true, mode: 0o700 })
+        Fs.writeFileSync(Path.join(cache, name), "")
+        Fs.utimesSync(Path.join(cache, name), then, then)
       }
-      add("v1/old", 1, 100_000)
-      add("v1/young", 40, 1_000)
-      add("v2/younger", 50, 500)
-      add("v2/less young", 30, 2_000)
-      Fs.symlinkSync("/nowhere", Path.join(base, "link"))
-      yield* Effect.promise(() => CompileCache.trim(base, { bytes: 100, age: 50_000 }))
-      assert.deepStrictEqual(files(base).map((file) => Path.relative(base, file)).toSorted(), [
-        "v1/young",
-        "v2/younger"
-      ])
-      yield* Effect.promise(() => CompileCache.trim(Path.join(base, "nowhere")))
+      for (const [name, hours] of [["old/a", 90], ["v1/b", 4], ["v1/c", 1], ["v2/d", 3], ["v2/e", 2]] as const) {
+        add(name, hours)
+      }
+      const left = () => files(cache).map((file) => Path.relative(cache, file)).toSorted()
+      const long = new Date(Date.now() - 80 * 3_600_000)
+      Fs.utimesSync(Path.join(cache, "old"), long, long)
+      const trim = (files: number) => Effect.promise(() => CompileCache.trim(cache, { files, age: 50 * 3_600_000 }))
+      yield* trim(4)
+      assert.deepStrictEqual(left(), ["v1/b", "v1/c", "v2/d", "v2/e"])
+      yield* trim(3)
+      assert.deepStrictEqual(left(), ["v1/c", "v2/e"])
+      // what others may have made is not touched
+      Fs.chmodSync(cache, 0o755)
+      yield* trim(0)
+      Fs.renameSync(cache, Path.join(tmp, "elsewhere"))
+      Fs.symlinkSync(Path.join(tmp, "elsewhere"), cache)
+      yield* trim(0)
+      Fs.rmSync(cache)
+      yield* trim(0)
+      assert.deepStrictEqual(Fs.readdirSync(base), [])
+      assert.strictEqual(files(Path.join(tmp, "elsewhere")).length, 2)
+    }))
+
+  it.live("is trimmed by whoever is going to start children", () =>
+    Effect.gen(function*() {
+      const { cache, tmp } = yield* place
+      Fs.mkdirSync(Path.join(cache, "v1"), { recursive: true })
+      Fs.chmodSync(cache, 0o700)
+      const long = new Date("2001-01-01")
+      Fs.utimesSync(Path.join(cache, "v1"), long, long)
+      const gone = waitUntil(() => !Fs.existsSync(Path.join(cache, "v1")))
+      yield* within(tmp, Effect.provide(gone, ProcessLayer.spawn))
     }))
 })

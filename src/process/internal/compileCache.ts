@@ -41,36 +41,38 @@ export const flushWhen = (isIdle: () => boolean, folder: string): () => void => 
   const timer = setInterval(() => {
     if (!isIdle()) return
     clearInterval(timer)
-    const before = changed(current)
     Module.flushCompileCache()
-    if (changed(current) !== before) void trim(folder)
   }, pause).unref()
   return () => clearInterval(timer)
 }
 
-const changed = (folder: string): number | undefined => Fs.statSync(folder, { throwIfNoEntry: false })?.mtimeMs
+/** A child's share is some 200 files, 1.5 MB in all, for each version of Node.js and each place where `effect` lies. */
+const most = 8192
+const longest = 30 * 24 * 3_600_000
 
-/** A child's share of the cache is about 1.5 MB for each version of Node.js and each place where `effect` lies. */
-const largest = 64 << 20
-const oldest = 30 * 24 * 3_600_000
-
-/** Removes what is old, and the oldest of what is too much. Whoever has added to the cache does this, so it is bounded. */
+/**
+ * Removes versions that nothing has been added to for long, and of too many files the oldest half. Whoever is going to
+ * start children does this, so the cache is bounded; another one may be at it, too.
+ */
 export const trim = async (
   folder: string,
-  limits: { readonly bytes: number; readonly age: number } = { bytes: largest, age: oldest }
+  limits: { readonly files: number; readonly age: number } = { files: most, age: longest }
 ): Promise<void> => {
-  const entries = await Fs.promises.readdir(folder, { recursive: true, withFileTypes: true }).catch(() => [])
-  const files: Array<{ readonly path: string; readonly size: number; readonly mtimeMs: number }> = []
-  for (const entry of entries) {
-    if (!entry.isFile()) continue
-    const path = Path.join(entry.parentPath, entry.name)
-    const stat = await Fs.promises.lstat(path).catch(() => undefined)
-    if (stat !== undefined) files.push({ path, size: stat.size, mtimeMs: stat.mtimeMs })
-  }
-  let bytes = 0
-  for (const { mtimeMs, path, size } of files.toSorted((a, b) => b.mtimeMs - a.mtimeMs)) {
-    bytes += size
-    // Another child may be at it, too.
-    if (bytes > limits.bytes || mtimeMs < Date.now() - limits.age) await Fs.promises.rm(path).catch(() => {})
+  const { lstat, readdir, rm } = Fs.promises
+  const files: Array<string> = []
+  try {
+    if (OwnFolder.refusal(folder) !== undefined) return
+    for (const version of await readdir(folder)) {
+      const path = Path.join(folder, version)
+      const { mtimeMs } = await lstat(path)
+      if (mtimeMs < Date.now() - limits.age) await rm(path, { recursive: true })
+      else files.push(...(await readdir(path).catch(() => [])).map((name) => Path.join(path, name)))
+    }
+    if (files.length <= limits.files) return
+    const aged = await Promise.all(files.map(async (path) => ({ path, age: -(await lstat(path)).mtimeMs })))
+    const oldest = aged.toSorted((a, b) => b.age - a.age).slice(0, Math.ceil(files.length / 2))
+    for (const { path } of oldest) await rm(path, { force: true })
+  } catch {
+    // There is none yet, or it changes meanwhile: the next one will see to it.
   }
 }
