@@ -269,5 +269,8 @@ const refusal = (
   if (!platforms[address._tag]) {
     return new UnsupportedPlatform({ platform: process.platform, detail: `it has no address like ${text}` })
   }
+  if (tls && address._tag !== "Tcp") {
+    return new InvalidAddress({ address: text, detail: "TLS is spoken over TCP alone" })
+  }
   return isLocal(address) || tls || insecure ? undefined : new InsecureAddress({ address: text })
 }

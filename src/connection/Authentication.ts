@@ -5,6 +5,7 @@
  * @since 0.1.0
  */
 import * as Schema from "effect/Schema"
+import type { SecureContextOptions } from "node:tls"
 
 /**
  * A digest of the handshake. `"md5"` is broken as a hash, and still what old peers have.
@@ -62,3 +63,17 @@ export const accepted: ReadonlyArray<Digest> = ["sha256", "sha384", "sha3_256", 
  * @since 0.1.0
  */
 export const legacy: Policy = { accept: [...accepted, "md5", "legacy"] }
+
+/**
+ * What one side of a TLS connection shows, and whom it believes, in the words of `node:tls`.
+ *
+ * @stability unstable
+ * @category options
+ * @since 0.1.0
+ */
+export interface Credentials
+  extends Pick<SecureContextOptions, "ca" | "cert" | "ciphers" | "crl" | "key" | "passphrase" | "pfx">
+{
+  /** the oldest version that is spoken; default `"TLSv1.2"`, and 1.3 with every peer that has it */
+  readonly minVersion?: "TLSv1.2" | "TLSv1.3" | undefined
+}

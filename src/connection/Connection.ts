@@ -18,12 +18,14 @@ import * as Sink from "effect/Sink"
 import * as Stream from "effect/Stream"
 import * as RealTime from "../wire/internal/realTime.ts"
 import * as Address from "./Address.ts"
+import type { Credentials } from "./Authentication.ts"
 import { ConnectionError, HandshakeTimeout } from "./ConnectionError.ts"
 import { authenticate } from "./internal/handshake.ts"
 import { Link } from "./internal/link.ts"
 import * as Open from "./internal/open.ts"
 import { type Common, resolve, strangersLimit } from "./internal/options.ts"
 import * as OwnAddresses from "./internal/ownAddresses.ts"
+import * as Secure from "./internal/secure.ts"
 
 /**
  * How a message is received.
@@ -103,6 +105,23 @@ export interface Connection {
 }
 
 /**
+ * TLS, as the side that connects has it.
+ *
+ * **Details**
+ *
+ * The listener must show a certificate of an authority in `ca` (default: those that Node.js knows) for the name that was
+ * connected to. `cert` and `key`, or `pfx`, are what this side shows where the listener asks for it.
+ *
+ * @stability unstable
+ * @category options
+ * @since 0.1.0
+ */
+export interface TlsOptions extends Credentials {
+  /** the name that the listener's certificate must have; default the host of the address */
+  readonly servername?: string | undefined
+}
+
+/**
  * How a connection is made.
  *
  * @stability unstable
@@ -110,6 +129,8 @@ export interface Connection {
  * @since 0.1.0
  */
 export interface ConnectOptions extends Common {
+  /** speaks TLS, which takes an address of TCP and a listener that does so too; default clear text */
+  readonly tls?: TlsOptions | undefined
   /** until it is there and the peer has shown its key; default 10 seconds */
   readonly timeout?: Duration.Input | undefined
   /** tries again when nobody can be reached (`ConnectFailed`), or the peer goes away meanwhile; default never */
@@ -153,17 +174,23 @@ export const connect = (
 
 const transient = new Set<string>(["ConnectFailed", "EndOfStream", "Truncated", "ConnectionBroken"])
 
-const isTransient = ({ reason }: ConnectionError): boolean => transient.has(reason._tag)
+const isTransient = ({ reason }: ConnectionError): boolean =>
+  transient.has(reason._tag) || (reason._tag === "TlsFailed" && reason.code === "ECONNRESET")
 
 const connectOnce = (input: Address.Input, options: ConnectOptions) =>
   Effect.uninterruptibleMask((restore) =>
     Effect.gen(function*() {
       const { address, authKey, limit, policy, timeout } = yield* resolve(input, options)
       const peer = Address.format(address)
-      const { connected, inlet, socket } = Open.connect(address)
+      // An address that TLS is spoken at is one of TCP.
+      const dial = options.tls === undefined || address._tag !== "Tcp"
+        ? undefined
+        : yield* Secure.dial(address, options.tls)
+      const { connected, inlet, socket } = Open.connect(address, dial)
       const link = new Link(socket, { peer, limit: strangersLimit, inlet })
       const role = OwnAddresses.has(address) ? "client-of-self" : "client"
-      const shown = authKey === "none" ? Effect.void : authenticate(link, role, authKey, policy)
+      const plainly = authKey === "none" ? Effect.void : authenticate(link, role, authKey, policy)
+      const shown = dial === undefined ? plainly : Secure.explained(link, plainly)
       const exit = yield* Effect.exit(restore(RealTime.within(Effect.andThen(connected, shown), timeout)))
       if (Exit.isFailure(exit) || Option.isNone(exit.value)) {
         link.destroy()

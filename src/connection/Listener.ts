@@ -11,10 +11,26 @@ import * as FiberSet from "effect/FiberSet"
 import * as Layer from "effect/Layer"
 import * as Scope from "effect/Scope"
 import type * as Address from "./Address.ts"
+import type { Credentials } from "./Authentication.ts"
 import type { Connection } from "./Connection.ts"
 import type { ConnectionError } from "./ConnectionError.ts"
 import * as Doorway from "./internal/doorway.ts"
 import type { Common } from "./internal/options.ts"
+
+/**
+ * TLS, as a listener has it: `cert` and `key`, or `pfx`, are what it shows.
+ *
+ * @stability unstable
+ * @category options
+ * @since 0.1.0
+ */
+export type TlsOptions =
+  & Credentials
+  & (
+    /** only peers with a certificate of an authority in `ca` come in */
+    | { readonly requestCert: true; readonly ca: NonNullable<Credentials["ca"]> }
+    | { readonly requestCert?: false | undefined }
+  )
 
 /**
  * How a `Listener` works.
@@ -26,7 +42,9 @@ import type { Common } from "./internal/options.ts"
 export interface Options extends Common {
   /** default a fresh path in a directory that only this user can enter */
   readonly address?: Address.Input | undefined
-  /** until a peer has shown its key; then it is closed. Default 10 seconds */
+  /** speaks TLS, which takes an address of TCP; default clear text */
+  readonly tls?: TlsOptions | undefined
+  /** until a peer has shown its key, TLS included; then it is closed. Default 10 seconds */
   readonly timeout?: Duration.Input | undefined
   /** peers that are in their handshake at a time; the oldest gives way to a new one. Default 256 */
   readonly pending?: number | undefined

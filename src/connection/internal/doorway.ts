@@ -18,6 +18,7 @@ import { Link } from "./link.ts"
 import { listen } from "./listen.ts"
 import { type Resolved, strangersLimit } from "./options.ts"
 import * as OwnAddresses from "./ownAddresses.ts"
+import * as Secure from "./secure.ts"
 
 const defaultPending = 256
 
@@ -31,8 +32,10 @@ export interface Doorway {
 
 export const open = Effect.fnUntraced(
   function*(options: Options): Effect.fn.Return<Doorway, ConnectionError, Scope.Scope> {
+    // First of all: from when on there is a socket, somebody may come.
+    const receive = options.tls === undefined ? undefined : yield* Secure.receive(nameOf(options), options.tls)
     const { address, resolved, server } = yield* listen(options)
-    const hall = new Hall(Address.format(address), options, resolved, yield* FiberSet.makeRuntime<never>())
+    const hall = new Hall(Address.format(address), options, resolved, receive, yield* FiberSet.makeRuntime<never>())
     // Before the fibers of the handshakes are interrupted: nobody comes in any more.
     yield* Effect.addFinalizer(() => hall.close)
     yield* Effect.acquireRelease(
@@ -44,14 +47,41 @@ export const open = Effect.fnUntraced(
   }
 )
 
+const nameOf = ({ address = "the listener" }: Options): string =>
+  typeof address === "string" ? address : Address.format(address)
+
+/** One who has not shown the key, over TLS not even a certificate. */
+class Stranger {
+  readonly peer: string
+  private socket: Net.Socket
+  private link: Link | undefined
+
+  constructor(socket: Net.Socket, peer: string) {
+    this.socket = socket
+    this.peer = peer
+  }
+
+  /** It speaks from now on, on this socket. */
+  meet(socket: Net.Socket): Link {
+    this.socket = socket
+    return this.link = new Link(socket, { peer: this.peer, limit: strangersLimit })
+  }
+
+  destroy(): void {
+    if (this.link === undefined) this.socket.destroy()
+    else this.link.destroy()
+  }
+}
+
 class Hall {
   private readonly name: string
   private readonly resolved: Resolved
+  private readonly receive: Secure.Receive | undefined
   private readonly mostPending: number
   private readonly refused: (error: ConnectionError) => Effect.Effect<void>
   private readonly run: (effect: Effect.Effect<void>) => unknown
   /** in the order in which they came */
-  private readonly strangers = new Set<Link>()
+  private readonly strangers = new Set<Stranger>()
   private readonly guests: Array<Link> = []
   private readonly hosts = new Set<() => void>()
   private isOpen = true
@@ -61,10 +91,12 @@ class Hall {
     name: string,
     options: Options,
     resolved: Resolved,
+    receive: Secure.Receive | undefined,
     run: (effect: Effect.Effect<void>) => unknown
   ) {
     this.name = name
     this.resolved = resolved
+    this.receive = receive
     this.mostPending = options.pending ?? defaultPending
     this.refused = options.onRefused ?? ((error) => Effect.logDebug(error.message))
     this.run = run
@@ -75,8 +107,8 @@ class Hall {
     const peer = socket.remoteAddress === undefined || socket.remotePort === undefined
       ? `client ${++this.count} of ${this.name}`
       : Address.format(Address.tcp(socket.remotePort, socket.remoteAddress))
-    const link = new Link(socket, { peer, limit: strangersLimit })
-    this.strangers.add(link)
+    const stranger = new Stranger(socket, peer)
+    this.strangers.add(stranger)
     if (this.strangers.size > this.mostPending) {
       for (const oldest of this.strangers) {
         this.strangers.delete(oldest)
@@ -84,26 +116,42 @@ class Hall {
         break
       }
     }
-    this.run(this.greet(link))
+    this.run(this.greet(
+      stranger,
+      this.receive === undefined
+        ? this.known(stranger.meet(socket))
+        : Effect.flatMap(this.receive(socket, peer), (secure) => {
+          const link = stranger.meet(secure)
+          return Secure.explained(link, this.known(link))
+        })
+    ))
   }
 
-  private greet(link: Link): Effect.Effect<void> {
-    const { authKey, limit, policy, timeout } = this.resolved
-    const shown = authKey === "none" ? Effect.void : authenticate(link, "listener", authKey, policy)
+  /** Has shown the key. */
+  private known(link: Link): Effect.Effect<Link, ConnectionError> {
+    const { authKey, policy } = this.resolved
+    return authKey === "none" ? Effect.succeed(link) : Effect.as(authenticate(link, "listener", authKey, policy), link)
+  }
+
+  private greet(stranger: Stranger, shown: Effect.Effect<Link, ConnectionError>): Effect.Effect<void> {
+    const { limit, timeout } = this.resolved
+    const { peer } = stranger
     return RealTime.within(shown, timeout).pipe(
       Effect.flatMap(Option.match({
-        onNone: () => Effect.fail(new ConnectionError({ reason: new HandshakeTimeout({ peer: link.peer, timeout }) })),
-        onSome: () => Effect.void
+        onNone: () => Effect.fail(new ConnectionError({ reason: new HandshakeTimeout({ peer, timeout }) })),
+        onSome: Effect.succeed
       })),
       Effect.onExit((exit) =>
         Effect.sync(() => {
-          this.strangers.delete(link)
-          if (Exit.isFailure(exit) || !this.isOpen || this.guests.length >= mostWaiting) return link.destroy()
+          this.strangers.delete(stranger)
+          if (Exit.isFailure(exit) || !this.isOpen || this.guests.length >= mostWaiting) return stranger.destroy()
+          const link = exit.value
           link.trust(limit)
           this.guests.push(link)
           for (const host of this.hosts) host()
         })
       ),
+      Effect.asVoid,
       Effect.catch(this.refused)
     )
   }

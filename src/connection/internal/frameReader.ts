@@ -37,6 +37,8 @@ interface Long {
 export class FrameReader implements Receiver {
   /** bytes of the longest message that is accepted */
   limit: number
+  /** whether anything has arrived */
+  hasHeard = false
   /** called when something has arrived, or the end */
   arrived: () => void = () => {}
   private main: Buffer<ArrayBuffer>
@@ -96,6 +98,7 @@ export class FrameReader implements Receiver {
   }
 
   private settle(): void {
+    this.hasHeard = true
     this.beginLong()
     if (!this.paused && this.isFull) {
       this.paused = true

@@ -92,6 +92,11 @@ export class Link implements Connection {
     this.reader.trust(limit)
   }
 
+  /** whether anything has arrived */
+  get hasHeard(): boolean {
+    return this.reader.hasHeard
+  }
+
   // ---------------------------------------------------------------------------------------------- receiving
 
   receiveBytes(options?: ReceiveOptions): Effect.Effect<Uint8Array<ArrayBuffer>, ConnectionError> {

@@ -3,6 +3,7 @@ import * as Net from "node:net"
 import * as Inlet from "../../wire/internal/inlet.ts"
 import * as Address from "../Address.ts"
 import { ConnectFailed, ConnectionError } from "../ConnectionError.ts"
+import * as Secure from "./secure.ts"
 
 /** A socket that is being connected. */
 export interface Opening {
@@ -29,21 +30,37 @@ export const target = (address: Address.Address): { readonly path: string } | {
   }
 }
 
-export const connect = (address: Address.Address): Opening => {
+export const connect = (address: Address.Address, dial: Secure.Dial | undefined): Opening => {
   const inlet = Inlet.make()
-  const socket = Net.connect({ ...target(address), onread: inlet.onread })
-  return { socket, inlet, connected: established(socket, "connect", Address.format(address)) }
+  const peer = Address.format(address)
+  const failed = ({ code = "EUNKNOWN", message: detail }: NodeJS.ErrnoException) =>
+    new ConnectionError({ reason: new ConnectFailed({ address: peer, code, detail }) })
+  if (dial === undefined) {
+    const socket = Net.connect({ ...target(address), onread: inlet.onread })
+    return { socket, inlet, connected: established(socket, "connect", failed) }
+  }
+  const socket = dial(inlet.onread)
+  let reached = false
+  socket.once("connect", () => {
+    reached = true
+  })
+  const either = (error: Error) => reached ? Secure.failed(peer, error) : failed(error)
+  return { socket, inlet, connected: established(socket, "secureConnect", either) }
 }
 
-const established = (socket: Net.Socket, event: string, address: string): Effect.Effect<void, ConnectionError> =>
+const established = (
+  socket: Net.Socket,
+  event: string,
+  failure: (error: Error) => ConnectionError
+): Effect.Effect<void, ConnectionError> =>
   Effect.callback((resume) => {
     const done = (): void => {
       socket.off("error", failed)
       resume(Effect.void)
     }
-    const failed = ({ code = "EUNKNOWN", message: detail }: NodeJS.ErrnoException): void => {
+    const failed = (error: Error): void => {
       socket.off(event, done)
-      resume(Effect.fail(new ConnectionError({ reason: new ConnectFailed({ address, code, detail }) })))
+      resume(Effect.fail(failure(error)))
     }
     socket.once(event, done).once("error", failed)
     return Effect.sync(() => socket.off(event, done).off("error", failed))

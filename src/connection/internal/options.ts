@@ -2,7 +2,7 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type { AuthKey } from "../../wire/AuthKey.ts"
 import * as Address from "../Address.ts"
-import type { Policy } from "../Authentication.ts"
+import type { Credentials, Policy } from "../Authentication.ts"
 import type { ConnectionError } from "../ConnectionError.ts"
 import * as Challenge from "./challenge.ts"
 
@@ -14,6 +14,8 @@ export interface Common {
   readonly policy?: Policy | undefined
   /** bytes of the longest message, both ways; default 256 MiB */
   readonly limit?: number | undefined
+  /** speaks TLS */
+  readonly tls?: Credentials | undefined
   /** allows an address of another machine without TLS; default false */
   readonly insecure?: boolean | undefined
 }
@@ -37,7 +39,7 @@ export const resolve = (
   options: Common & { readonly timeout?: Duration.Input | undefined }
 ): Effect.Effect<Resolved, ConnectionError> =>
   Effect.map(
-    Effect.fromResult(Address.resolve(input, { tls: false, insecure: options.insecure === true })),
+    Effect.fromResult(Address.resolve(input, { tls: options.tls !== undefined, insecure: options.insecure === true })),
     (address) => ({
       address,
       authKey: options.authKey,
