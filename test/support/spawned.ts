@@ -8,8 +8,12 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 
 /** A test with real children, in real time. */
-export const spawned = <A, E>(name: string, test: Effect.Effect<A, E, Spawner | Scope.Scope>): void => {
-  it.live(name, () => Effect.scoped(test).pipe(Effect.provide(ProcessLayer.spawn)))
+export const spawned = <A, E>(
+  name: string,
+  test: Effect.Effect<A, E, Spawner | Scope.Scope>,
+  timeout?: number
+): void => {
+  it.live(name, () => Effect.scoped(test).pipe(Effect.provide(ProcessLayer.spawn)), timeout)
 }
 
 /** A folder that goes with the Scope. */
