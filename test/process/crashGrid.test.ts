@@ -205,6 +205,33 @@ describe("a child that ends badly", () => {
   )
 })
 
+describe("a child whose code writes into the library's socket", () => {
+  const scribbled = (
+    name: string,
+    bytes: Uint8Array,
+    then: "nothing" | "exit(3)",
+    expected: string
+  ) =>
+    spawned(
+      name,
+      Effect.gen(function*() {
+        const crash = Context.get(yield* Layer.build(layer(undefined, 1)), Crash)
+        const ready = `${yield* folder}/companion`
+        const companion = yield* Effect.forkChild(crash.hang({ ready }))
+        yield* Testing.waitUntil(() => existsSync(ready))
+        const pid = yield* crash.pid()
+        assert.strictEqual(seen(yield* Effect.exit(crash.scribble({ bytes, then }))), expected)
+        assert.strictEqual(seen(yield* Fiber.await(companion)), expected)
+        assert.notStrictEqual(yield* crash.pid(), pid)
+        assert.isFalse(yield* Testing.isAlive(pid))
+      })
+    )
+
+  scribbled("is killed for that", Buffer.alloc(100, 0xee), "nothing", "ProtocolViolation")
+  // A record of which most is missing: nobody waits for the rest longer than the child lives.
+  scribbled("may leave half a record behind", Buffer.from([200, 0, 0, 0, 2, 0, 0, 0, 0, 0, 0, 0]), "exit(3)", "3")
+})
+
 it("is documented", () => {
   const page = readFileSync(new URL("../../docs/processes.md", import.meta.url), "utf8")
   for (const way of ways) {
