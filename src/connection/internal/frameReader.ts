@@ -21,7 +21,7 @@ export type Flaw =
 
 export const isMessage = (taken: Taken): taken is Uint8Array<ArrayBuffer> => taken instanceof Uint8Array
 
-/** bytes; longer messages get memory of their own as soon as their length is known */
+/** bytes; longer messages, and those that the buffer cannot hold, get memory of their own once their length is known */
 const shortMessage = 32 << 10
 
 /** bytes of the buffer as long as nobody is known at the other end, and after that */
@@ -44,6 +44,8 @@ export class FrameReader implements Receiver {
   private main: Buffer<ArrayBuffer>
   private start = 0
   private end = 0
+  /** where the carrier was told to put the next bytes; what is taken meanwhile may move the place where they belong */
+  private lent: Uint8Array<ArrayBuffer> | undefined
   /** chunks that arrived although there was no room */
   private readonly beyond: Array<Uint8Array> = []
   private long: Long | undefined
@@ -73,21 +75,33 @@ export class FrameReader implements Receiver {
 
   readonly buffer = (): Uint8Array<ArrayBuffer> => {
     const { long } = this
-    if (long !== undefined && long.at < long.buffer.length) return long.buffer.subarray(long.at)
+    if (long !== undefined && long.at < long.buffer.length) return this.lent = long.buffer.subarray(long.at)
     this.makeRoom()
     // Never empty: what comes although the carrier was stopped must go somewhere.
-    return this.end < this.main.length ? this.main.subarray(this.end) : Buffer.allocUnsafeSlow(strangersBuffer)
+    return this.lent = this.end < this.main.length
+      ? this.main.subarray(this.end)
+      : Buffer.allocUnsafeSlow(strangersBuffer)
   }
 
   readonly received = (n: number): void => {
-    const { long } = this
-    if (long !== undefined && long.at < long.buffer.length) long.at += n
-    else this.end += n
+    if (this.over !== undefined) return
+    const lent = this.lent!
+    const { end, long, main } = this
+    if (long !== undefined && long.at < long.buffer.length) {
+      if (lent.buffer !== long.buffer.buffer) return this.push(lent.subarray(0, n))
+      long.at += n
+    } else {
+      if (lent.buffer !== main.buffer || lent.byteOffset !== main.byteOffset + end) {
+        return this.push(lent.subarray(0, n))
+      }
+      this.end += n
+    }
     this.settle()
   }
 
   readonly push = (bytes: Uint8Array): void => {
-    if (this.beyond.length > 0) this.beyond.push(bytes)
+    if (this.over !== undefined) return
+    if (this.beyond.length > 0) this.beyond.push(new Uint8Array(bytes))
     else this.absorb(bytes)
     this.settle()
   }
@@ -128,7 +142,7 @@ export class FrameReader implements Receiver {
       this.makeRoom()
       const n = Math.min(this.main.length - this.end, bytes.length - at)
       if (n === 0) {
-        this.beyond.unshift(bytes.subarray(at))
+        this.beyond.unshift(new Uint8Array(bytes.subarray(at)))
         return
       }
       this.main.set(n === bytes.length ? bytes : bytes.subarray(at, at + n), this.end)
@@ -148,12 +162,11 @@ export class FrameReader implements Receiver {
 
   /** Something was taken: what waited outside comes in, and the carrier goes on. */
   private refill(): void {
-    while (this.beyond.length > 0) {
-      const before = this.beyond.length
-      this.absorb(this.beyond.shift()!)
-      if (this.beyond.length === before) return
-    }
     this.beginLong()
+    for (let before = 0; this.beyond.length > 0 && this.beyond.length !== before;) {
+      before = this.beyond.length
+      this.absorb(this.beyond.shift()!)
+    }
     if (!this.paused || this.isFull) return
     this.paused = false
     this.flow(true)
@@ -174,8 +187,9 @@ export class FrameReader implements Receiver {
   private beginLong(): void {
     if (this.long !== undefined) return
     const front = this.front()
-    if (front === undefined || front.length > this.limit || front.length <= shortMessage) return
+    if (front === undefined || front.length > this.limit) return
     const { header, length } = front
+    if (length <= shortMessage && header + length <= this.main.length) return
     const buffer = Buffer.allocUnsafeSlow(length)
     const at = Math.min(length, this.end - this.start - header)
     this.main.copy(buffer, 0, this.start + header, this.start + header + at)
@@ -246,9 +260,20 @@ export class FrameReader implements Receiver {
   /** All that has been read and not taken, for whoever reads from now on. */
   release(): Uint8Array {
     const { beyond, end, long, main, start } = this
-    if (long !== undefined) throw new Error("in the middle of a long message")
-    const rest = Buffer.concat([main.subarray(start, end), ...beyond])
+    const begun = long === undefined ? [] : [headerOf(long), long.buffer.subarray(0, long.at)]
+    const rest = Buffer.concat([...begun, main.subarray(start, end), ...beyond])
     this.forget()
     return rest
   }
+}
+
+/** The header of a message whose bytes have begun to arrive, as it was. */
+const headerOf = ({ buffer, header }: Long): Buffer => {
+  const bytes = Buffer.alloc(header)
+  if (header === 4) bytes.writeInt32BE(buffer.length)
+  else {
+    bytes.writeInt32BE(-1)
+    bytes.writeBigUInt64BE(BigInt(buffer.length), 4)
+  }
+  return bytes
 }
