@@ -36,6 +36,8 @@ const table: Record<Way, ReadonlyArray<string>> = {
 
 const expected = (way: Way, place: Place): string => table[way][places.indexOf(place)]!
 
+const quiet = { decoding: "nothing", running: "nothing", encoding: "nothing" } as const
+
 const module = new URL("../fixtures/crash/crash.live.ts", import.meta.url)
 
 const optionsOf = (plan?: string) => ({
@@ -124,7 +126,7 @@ describe("a child that ends badly", () => {
         const plan = yield* planFile()
         const crash = Context.get(yield* Layer.build(layer(plan, 1)), Crash)
         writeFileSync(plan, JSON.stringify({ place, way } satisfies Plan))
-        const call = crash.call({ decoding: "nothing", running: "exit(3)", encoding: "nothing" })
+        const call = crash.call({ ...quiet, running: "exit(3)" })
         assert.strictEqual(seen(yield* Effect.exit(call)), "3")
         const { reason } = yield* Effect.flip(crash.pid()) as Effect.Effect<RemoteError>
         assert.strictEqual(reason._tag, "Unavailable")
@@ -151,8 +153,7 @@ describe("a child that ends badly", () => {
             Effect.gen(function*() {
               const companion = yield* hang(`companion of ${way}`)
               assert.notStrictEqual(companion.pid, bystander.pid)
-              const asked = { decoding: "nothing", running: "nothing", encoding: "nothing" } as const
-              assert.strictEqual(seen(yield* Effect.exit(crash.call({ ...asked, [place]: way }))), expected)
+              assert.strictEqual(seen(yield* Effect.exit(crash.call({ ...quiet, [place]: way }))), expected)
               const died = isExit(expected)
               if (died) assert.strictEqual(seen(yield* Fiber.await(companion.fiber)), expected)
               // and it works, in the same process or the next one
@@ -165,12 +166,18 @@ describe("a child that ends badly", () => {
         yield* Fiber.interrupt(bystander.fiber)
       })
     )
+
+    grid(place, `in a process of its own (${place})`, (way, expected) =>
+      Effect.gen(function*() {
+        const process = yield* Process.start(once, { ...quiet, [place]: way }, optionsOf())
+        assert.strictEqual(seen(yield* Effect.exit(process.join)), expected)
+      }), rounds(4, ways.length))
   }
 
   grid("finalizer", "in a finalizer of its Layer", (way, expected) =>
     Effect.gen(function*() {
       const plan = yield* planFile({ place: "finalizer", way })
-      const process = yield* Process.start(once, optionsOf(plan))
+      const process = yield* Process.start(once, quiet, optionsOf(plan))
       assert.strictEqual(seen(yield* Effect.exit(process.join)), expected)
       // A ProcessLayer that ends has nobody to tell.
       const scope = yield* Scope.make()
