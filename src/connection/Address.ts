@@ -247,12 +247,16 @@ const platforms = {
   Pipe: process.platform === "win32"
 }
 
+/** An address, of its text too; not checked for any use. @internal */
+export const fromInput = (input: Input): Result.Result<Address, ConnectionError> =>
+  typeof input === "string" ? parse(input) : Result.succeed(input)
+
 /** Reads and checks an address that is to be used on this platform. @internal */
 export const resolve = (
   input: Input,
   security: { readonly tls: boolean; readonly insecure: boolean }
 ): Result.Result<Address, ConnectionError> => {
-  const parsed = typeof input === "string" ? parse(input) : Result.succeed(input)
+  const parsed = fromInput(input)
   if (Result.isFailure(parsed)) return parsed
   const address = parsed.success
   const reason = refusal(address, security)

@@ -143,7 +143,7 @@ export interface ConnectOptions extends Common {
  * **When to use**
  *
  * To exchange messages with a process that is not a child, or not even an Effect program. For typed calls use
- * `Remote.connect`.
+ * `RemoteClient`.
  *
  * **Details**
  *
@@ -167,7 +167,13 @@ export interface ConnectOptions extends Common {
 export const connect = (
   address: Address.Input,
   options: ConnectOptions
-): Effect.Effect<Connection, ConnectionError, Scope.Scope> => {
+): Effect.Effect<Connection, ConnectionError, Scope.Scope> => connectLink(address, options)
+
+/** `connect`, for who makes something else of the connection. @internal */
+export const connectLink = (
+  address: Address.Input,
+  options: ConnectOptions
+): Effect.Effect<Link, ConnectionError, Scope.Scope> => {
   const once = connectOnce(address, options)
   return options.retry === undefined ? once : Effect.retry(once, { schedule: options.retry, while: isTransient })
 }

@@ -8,6 +8,7 @@
  */
 import * as Schema from "effect/Schema"
 import { ReaperFailed, RunDirectoryFailed, UnsupportedPlatform } from "../guard/GuardFailure.ts"
+import { InvalidOption } from "../wire/InvalidOption.ts"
 import { ProtocolViolation } from "../wire/RemoteError.ts"
 
 /**
@@ -312,6 +313,44 @@ export class NotDecodable extends Schema.TaggedError<NotDecodable>("effect-multi
 }
 
 /**
+ * The peer does not serve what is asked of it: `missing` are methods that it does not know, `different` those whose
+ * Schemas are others there.
+ *
+ * @stability unstable
+ * @category errors
+ * @since 0.1.0
+ */
+export class NotServed extends Schema.TaggedError<NotServed>("effect-multiprocessing/NotServed")("NotServed", {
+  peer: Schema.String,
+  missing: Schema.Array(Schema.String),
+  different: Schema.Array(Schema.String)
+}) {
+  override get message(): string {
+    const missing = this.missing.length === 0 ? [] : [`does not serve ${this.missing.join(", ")}`]
+    const different = this.different.length === 0 ? [] : [`has another contract of ${this.different.join(", ")}`]
+    return `${this.peer} ${[...missing, ...different].join(" and ")}`
+  }
+}
+
+/**
+ * A server has as many clients as it may have.
+ *
+ * @stability unstable
+ * @category errors
+ * @since 0.1.0
+ */
+export class ServerFull extends Schema.TaggedError<ServerFull>("effect-multiprocessing/ServerFull")("ServerFull", {
+  /** the server's */
+  address: Schema.String,
+  /** clients that it may have */
+  limit: Schema.Int
+}) {
+  override get message(): string {
+    return `the server at ${this.address} has ${this.limit} clients, and takes no more`
+  }
+}
+
+/**
  * All reasons of a `ConnectionError`, as a Schema.
  *
  * @stability unstable
@@ -338,7 +377,10 @@ export const ConnectionErrorReason = Schema.Union([
   MessageTooLong,
   WrongDirection,
   NotEncodable,
-  NotDecodable
+  NotDecodable,
+  InvalidOption,
+  NotServed,
+  ServerFull
 ])
 
 /**

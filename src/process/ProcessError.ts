@@ -8,9 +8,11 @@
  */
 import * as Schema from "effect/Schema"
 import { ReaperFailed, RunDirectoryFailed, UnsupportedPlatform } from "../guard/GuardFailure.ts"
+import { InvalidOption } from "../wire/InvalidOption.ts"
 import { Disconnected, ProcessExited, ProtocolViolation } from "../wire/RemoteError.ts"
 
 export { ReaperFailed, RunDirectoryFailed, UnsupportedPlatform } from "../guard/GuardFailure.ts"
+export { InvalidOption } from "../wire/InvalidOption.ts"
 
 /**
  * The operating system refused to start the child.
@@ -195,22 +197,6 @@ export class StartTimeout extends Schema.TaggedError<StartTimeout>("effect-multi
       layer: "was still building the Layer"
     }
     return `${this.module}: not ready within ${this.timeout} ms; the child ${doing[this.step]}`
-  }
-}
-
-/**
- * An option cannot be used as given.
- *
- * @stability unstable
- * @category errors
- * @since 0.1.0
- */
-export class InvalidOption extends Schema.TaggedError<InvalidOption>("effect-multiprocessing/InvalidOption")(
-  "InvalidOption",
-  { option: Schema.String, detail: Schema.String }
-) {
-  override get message(): string {
-    return `option ${this.option}: ${this.detail}`
   }
 }
 

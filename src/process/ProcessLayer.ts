@@ -6,16 +6,13 @@
  * @stability unstable
  * @since 0.1.0
  */
-import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import * as Stream from "effect/Stream"
-import { constructForWire } from "../remote/internal/contract.ts"
 import type { PayloadSchema } from "../remote/internal/grammar.ts"
+import * as Hosted from "../remote/internal/hosted.ts"
 import * as Implementation from "../remote/internal/implementation.ts"
 import * as Remote from "../remote/Remote.ts"
 import * as Crew from "./internal/crew.ts"
-import * as Dispatch from "./internal/dispatch.ts"
 import { type HostOptions, resolve } from "./internal/options.ts"
 import { InvalidOption, ProcessError } from "./ProcessError.ts"
 import * as Spawner from "./Spawner.ts"
@@ -42,8 +39,6 @@ export const spawn: Layer.Layer<Spawner.Spawner, ProcessError> = Spawner.layer()
  */
 export const spawnWith: (options: Spawner.Options) => Layer.Layer<Spawner.Spawner, ProcessError> = Spawner.layer
 
-type Hosted = Remote.AnyService | Remote.AnyFn
-
 /**
  * What a hosted declaration provides: a service its class, a function its `Handler`.
  *
@@ -51,9 +46,7 @@ type Hosted = Remote.AnyService | Remote.AnyFn
  * @category utility types
  * @since 0.1.0
  */
-export type Provided<D> = D extends Remote.AnyService ? D["Identifier"]
-  : D extends Remote.AnyFn ? Remote.Handler<D["id"]>
-  : never
+export type Provided<D> = Remote.Provided<D>
 
 /**
  * One call, as `key` sees it.
@@ -80,7 +73,7 @@ export type Call<D> = D extends { readonly methods: infer M; readonly key: infer
  * @category options
  * @since 0.1.0
  */
-export interface Options<S extends ReadonlyArray<Hosted>> extends HostOptions {
+export interface Options<S extends ReadonlyArray<Remote.Any>> extends HostOptions {
   /** whose default export is a Layer that implements the services, or a `Remote.module` */
   readonly module: URL | Remote.ModuleRef<Provided<S[number]>>
   /** the services, and functions, that the module implements */
@@ -132,7 +125,7 @@ export interface Options<S extends ReadonlyArray<Hosted>> extends HostOptions {
  * @category constructors
  * @since 0.1.0
  */
-export const make = <const S extends readonly [Hosted, ...Array<Hosted>]>(
+export const make = <const S extends readonly [Remote.Any, ...Array<Remote.Any>]>(
   options: Options<S>
 ): Layer.Layer<Provided<S[number]>, ProcessError, Spawner.Spawner> =>
   Layer.effectContext(Effect.gen(function*() {
@@ -148,32 +141,5 @@ export const make = <const S extends readonly [Hosted, ...Array<Hosted>]>(
       child: yield* resolve(options),
       size
     })
-    const route = options.key as ((call: Crew.Call) => string | number | undefined) | undefined
-    return Context.makeUnsafe(new Map(declarations.map((declaration) => hosted(declaration, crew, route))))
+    return Hosted.context<Provided<S[number]>>(declarations, crew, options.key as Hosted.Route | undefined)
   }))
-
-const hosted = (
-  declaration: Implementation.Declaration,
-  crew: Crew.Crew,
-  route: ((call: Crew.Call) => string | number | undefined) | undefined
-): readonly [key: string, service: unknown] => {
-  const { id } = declaration
-  const send = (name: string) => {
-    const contract = declaration.contracts[name]!
-    const dispatch = contract.stream ? Dispatch.stream : Dispatch.call
-    return (payload: unknown) => dispatch(crew, contract, payload, route?.({ service: id, method: name, payload }))
-  }
-  if (declaration.kind === "fn") {
-    const call = send(id)
-    const implementation = { declaration, call: (_: string, payload: unknown) => call(payload) }
-    return [Implementation.fnKey(id).key, implementation]
-  }
-  const shape = Implementation.proxy(declaration, (name, contract) => {
-    const complete = constructForWire(contract)
-    const call = send(name)
-    return contract.stream
-      ? (input) => Stream.unwrap(Effect.map(complete(input), (payload) => call(payload) as Stream.Stream<unknown>))
-      : (input) => Effect.flatMap(complete(input), (payload) => call(payload) as Effect.Effect<unknown>)
-  })
-  return [id, shape]
-}

@@ -449,3 +449,25 @@ export const Service: <Self = never>() => <const Id extends string, const M exte
         }))
     })
   }
+
+// -----------------------------------------------------------------------------
+// Both
+// -----------------------------------------------------------------------------
+
+/**
+ * Any declaration that a host can run.
+ *
+ * @stability unstable
+ * @category models
+ * @since 0.1.0
+ */
+export type Any = AnyService | AnyFn
+
+/**
+ * What the Layer of a declaration provides, wherever it runs: of a service its class, of a function its `Handler`.
+ *
+ * @stability unstable
+ * @category utility types
+ * @since 0.1.0
+ */
+export type Provided<D> = D extends AnyService ? D["Identifier"] : D extends AnyFn ? Handler<D["id"]> : never

@@ -105,7 +105,14 @@ export interface Options {
     readonly after: () => number
     /** called once for each call that it did not let go of in time */
     readonly force: (method: string, waited: number) => void
+    /** whether an interrupted caller goes on then, though the peer has not let go; default false */
+    readonly goOn?: boolean | undefined
   } | undefined
+  /**
+   * milliseconds that handlers have at the end of the Scope; those that still run then are left to themselves. Default:
+   * as long as they like
+   */
+  readonly closeTimeout?: number | undefined
   /** asked once when the peer or the transport ended the session: why; default `Disconnected` */
   readonly disconnected?: Effect.Effect<RemoteErrorReason> | undefined
   /** the peer gave these leases back */
@@ -147,7 +154,7 @@ export interface Session {
   readonly call: (method: Method, payload: unknown, options?: CallOptions) => Effect.Effect<unknown, unknown, any>
   /** as `call`, for a method whose `stream` is true; `timeout` is for the whole of it */
   readonly stream: (method: Method, payload: unknown, options?: CallOptions) => Stream.Stream<unknown, unknown, any>
-  /** whether calls can still be sent; false before the first call fails for the session's end */
+  /** whether calls should still be sent; false before the first one fails for the session's end, or its nearing end */
   readonly isOpen: () => boolean
   /** calls and streams of this end that the peer has not answered finally */
   readonly inFlight: () => number

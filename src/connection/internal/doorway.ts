@@ -10,7 +10,6 @@ import type * as Scope from "effect/Scope"
 import type * as Net from "node:net"
 import * as RealTime from "../../wire/internal/realTime.ts"
 import * as Address from "../Address.ts"
-import type { Connection } from "../Connection.ts"
 import { ConnectionClosed, ConnectionError, HandshakeTimeout } from "../ConnectionError.ts"
 import type { Options } from "../Listener.ts"
 import { authenticate } from "./handshake.ts"
@@ -27,7 +26,7 @@ const mostWaiting = 1024
 
 export interface Doorway {
   readonly address: Address.Address
-  readonly accept: Effect.Effect<Connection, ConnectionError, Scope.Scope>
+  readonly accept: Effect.Effect<Link, ConnectionError, Scope.Scope>
 }
 
 export const open = Effect.fnUntraced(
@@ -156,7 +155,7 @@ class Hall {
     )
   }
 
-  readonly accept: Effect.Effect<Connection, ConnectionError, Scope.Scope> = Effect.uninterruptibleMask((restore) => {
+  readonly accept: Effect.Effect<Link, ConnectionError, Scope.Scope> = Effect.uninterruptibleMask((restore) => {
     const take: Effect.Effect<Link, ConnectionError> = Effect.suspend(() => {
       if (!this.isOpen) return Effect.fail(new ConnectionError({ reason: new ConnectionClosed({ peer: this.name }) }))
       const guest = this.guests.shift()

@@ -4,33 +4,15 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Hash from "effect/Hash"
 import * as Scope from "effect/Scope"
-import * as Stream from "effect/Stream"
+import { type Member, memberOf, type Members } from "../../remote/internal/dispatch.ts"
 import { RemoteError, SessionClosed, Unavailable } from "../../wire/RemoteError.ts"
-import type { Session } from "../../wire/Session.ts"
 import type { ProcessError } from "../ProcessError.ts"
 import * as Spawner from "../Spawner.ts"
 import type { Child, Work } from "./child.ts"
 import type { Resolved } from "./options.ts"
 
-/** What decides which child answers. */
-export interface Call {
-  readonly service: string
-  readonly method: string
-  readonly payload: unknown
-}
-
-export interface Member {
-  readonly session: Session
-  /** whether it was killed because of another call */
-  readonly forced: () => boolean
-  readonly call: Session["call"]
-  readonly stream: Session["stream"]
-}
-
-export interface Crew {
-  /** The member for a key, or the one with the least to do, in turn; waits while its replacement starts. */
-  readonly pick: (method: string, key: string | number | undefined) => Effect.Effect<Member, RemoteError>
-}
+/** `pick`: the member for a key, or the one with the least to do, in turn; waits while its replacement starts. */
+export type Crew = Members
 
 interface Place {
   member: Member | undefined
@@ -73,7 +55,7 @@ export const make = Effect.fnUntraced(function*(options: {
   const keep = (place: Place, child: Child, own: Scope.Closeable, replaceable: boolean): Effect.Effect<void> =>
     Effect.gen(function*() {
       let answered = false
-      const member = memberOf(child, () => answered = true)
+      const member = memberOf(child.session, child.forced, () => answered = true)
       place.member = member
       Deferred.doneUnsafe(place.next, Exit.succeed(member))
       yield* child.session.closed
@@ -140,24 +122,3 @@ export const make = Effect.fnUntraced(function*(options: {
       })
   }
 })
-
-/** Wraps calls only until the first of them has been answered. */
-const memberOf = ({ forced, session }: Child, note: () => void): Member => {
-  let noted = false
-  const answered = Effect.sync(() => {
-    noted = true
-    note()
-  })
-  return {
-    session,
-    forced,
-    call: (method, payload, options) => {
-      const call = session.call(method, payload, options)
-      return noted ? call : Effect.tap(call, answered)
-    },
-    stream: (method, payload, options) => {
-      const stream = session.stream(method, payload, options)
-      return noted ? stream : Stream.onFirst(stream, () => answered)
-    }
-  }
-}

@@ -15,9 +15,10 @@ import * as Tracer from "effect/Tracer"
 import type { Socket } from "node:net"
 import type { Writable } from "node:stream"
 import * as Implementation from "../../remote/internal/implementation.ts"
+import { served } from "../../remote/internal/served.ts"
 import type * as Remote from "../../remote/Remote.ts"
 import * as AuthKey from "../../wire/internal/authKey.ts"
-import * as Method from "../../wire/Method.ts"
+import type { Served } from "../../wire/Method.ts"
 import * as Session from "../../wire/Session.ts"
 import * as Transport from "../../wire/Transport.ts"
 import * as CompileCache from "./compileCache.ts"
@@ -102,7 +103,7 @@ const serve = Effect.fnUntraced(function*(
   report({ at: "ready" })
   const session = yield* Session.make({
     transport: Transport.fromSocket(socket, { peer: `parent (pid ${preparation.parent.pid})`, inlet }),
-    serve: preparation.wants.flatMap((id) => served(implementations.get(id)!, begun, answered)),
+    serve: preparation.wants.flatMap((id) => noted(implementations.get(id)!, begun, answered)),
     context: built.value
   })
   const stopFlushing = preparation.fastStart === undefined
@@ -131,16 +132,17 @@ const missing = (
   return ids.length === 0 ? undefined : { _tag: "NotImplemented", missing: ids }
 }
 
-const served = (
-  { call, declaration, services }: Implementation.Implementation,
+/** What is served, with an eye on each call. */
+const noted = (
+  implementation: Implementation.Implementation,
   begun: () => void,
   answered: (exit: Exit.Exit<unknown, unknown>) => void
-): Array<Method.Served> =>
-  Object.entries(declaration.contracts).map(([name, contract]) => ({
-    method: services === undefined ? contract.method : Method.provide(contract.method, services),
+): Array<Served> =>
+  served(implementation).map(({ handle, method }) => ({
+    method,
     handle: (payload) => {
       begun()
-      const answer = call(name, payload)
+      const answer = handle(payload)
       const note = (exit: Exit.Exit<unknown, unknown>) => Effect.sync(() => answered(exit))
       return Stream.isStream(answer) ? Stream.onExit(answer, note) : Effect.onExit(answer, note)
     }

@@ -162,6 +162,19 @@ export const find = (context: Context.Context<never>): Found => {
   return { implementations, duplicates: duplicates(implemented) }
 }
 
+/**
+ * What a Context implements of one declaration: of another one with its id, nothing. A function's is always made by its
+ * own `toLayer`.
+ */
+export const of = (declaration: Declaration, context: Context.Context<never>): Implementation | undefined => {
+  const { id, kind } = declaration
+  const value = context.mapUnsafe.get(kind === "fn" ? fnKey(id).key : id)
+  if (value === undefined) return undefined
+  const made = kind === "fn" ? value as Implementation : attached(value)
+  if (made !== undefined) return made.declaration === declaration ? made : undefined
+  return { declaration, services: context, call: calls(declaration, value as Handlers) }
+}
+
 /** More than one where it cannot be known which declaration is meant. */
 const implementationsOf = (
   key: string,

@@ -38,6 +38,8 @@ export interface Overdue {
   /** milliseconds; asked when such a call begins to wait */
   readonly after: () => number
   readonly force: (method: string, waited: number) => void
+  /** whether who was interrupted goes on then */
+  readonly goOn?: boolean | undefined
 }
 
 /** Takes the elements of a stream as they arrive. */
@@ -281,7 +283,13 @@ export class Client {
     const { overdue } = this
     if (overdue === undefined) return
     const millis = overdue.after()
-    request.letGo = RunningTime.after(millis, () => overdue.force(request.method.id, millis))
+    request.letGo = RunningTime.after(millis, () => {
+      overdue.force(request.method.id, millis)
+      if (overdue.goOn !== true) return
+      const { answered } = request
+      request.answered = ignore
+      answered(Effect.void)
+    })
   }
 
   // ---------------------------------------------------------------------------------------------- answers

@@ -26,6 +26,7 @@ import { failWith } from "./issue.ts"
 import { Outbound } from "./outbound.ts"
 import { Pulse } from "./pulse.ts"
 import type { Reader } from "./reader.ts"
+import * as RealTime from "./realTime.ts"
 import { helloFrom, type Sink, Violation } from "./records.ts"
 import { Server } from "./server.ts"
 
@@ -52,6 +53,7 @@ const newEpoch = (): string =>
 export class Live {
   private readonly transport: Transport
   private readonly context: Context.Context<never>
+  private readonly closeTimeout: number | undefined
   private readonly disconnected: Effect.Effect<RemoteErrorReason> | undefined
   private readonly hello: HelloBody
   private readonly inbound: Inbound
@@ -64,6 +66,8 @@ export class Live {
   private readonly closed = Deferred.makeUnsafe<RemoteErrorReason>()
   private state: "open" | "closing" | "lost" | "ended" = "open"
   private gone = false
+  /** the peer has asked this end to finish: it will not take calls any more */
+  private leaving = false
   private onGone = (): void => {}
 
   constructor(options: Options, ambient: Context.Context<never>) {
@@ -72,6 +76,7 @@ export class Live {
     const served = options.serve ?? []
     this.transport = transport
     this.context = Context.merge(ambient, own)
+    this.closeTimeout = options.closeTimeout
     this.disconnected = options.disconnected
     this.hello = {
       ...defaults.window,
@@ -107,7 +112,7 @@ export class Live {
       ready: Deferred.await(greeted),
       call: (method, payload, options) => client.call(method, payload, limitOf(options)),
       stream: (method, payload, options) => Consumer.stream(client, out, hello, method, payload, limitOf(options)),
-      isOpen: () => this.state === "open",
+      isOpen: () => this.state === "open" && !this.leaving,
       inFlight: () => client.inFlight,
       release: (id) => out.release(id),
       closeRequested: Deferred.await(closeRequested),
@@ -139,7 +144,10 @@ export class Live {
       ping: (id) => this.out.answerPing(id),
       // That it was heard at all is what counts.
       pong: () => {},
-      close: (deadline) => void Deferred.doneUnsafe(this.closeRequested, Exit.succeed({ deadline })),
+      close: (deadline) => {
+        this.leaving = true
+        Deferred.doneUnsafe(this.closeRequested, Exit.succeed({ deadline }))
+      },
       goodbye: (detail) => this.lost(detail === "" ? "the peer closed it" : `the peer says: ${detail}`)
     }
   }
@@ -169,7 +177,9 @@ export class Live {
       this.state = "closing"
       this.client.close(closed)
     }
-    return this.server.interruptAll.pipe(
+    const { closeTimeout, server: { interruptAll } } = this
+    const interrupted = closeTimeout === undefined ? interruptAll : RealTime.within(interruptAll, closeTimeout)
+    return interrupted.pipe(
       Effect.andThen(orderly ? this.farewell : Effect.void),
       Effect.andThen(Effect.sync(() => {
         this.finish(closed)

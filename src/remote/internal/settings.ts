@@ -1,0 +1,49 @@
+/** Options of both ends of a served address. */
+import * as Duration from "effect/Duration"
+import type * as Address from "../../connection/Address.ts"
+import { ConnectionError } from "../../connection/ConnectionError.ts"
+import { InvalidOption } from "../../wire/InvalidOption.ts"
+import type * as Session from "../../wire/Session.ts"
+
+/** bytes of the longest message before a connection is a session; none of them is long */
+export const beginningLimit = 1 << 10
+
+const defaultPing = 10_000
+const defaultClose = 5_000
+const defaultInterrupt = 5_000
+
+export interface Common {
+  readonly pingInterval?: Duration.Input | undefined
+  readonly interruptTimeout?: Duration.Input | undefined
+  readonly closeTimeout?: Duration.Input | undefined
+  readonly limit?: number | undefined
+}
+
+/** What the sessions of both ends are made with. `log` hears of the calls that are no longer waited for. */
+export const sessionOptions = (
+  address: Address.Address,
+  options: Common,
+  log: (message: string) => void
+) => {
+  const ping = millis(options.pingInterval, address._tag === "Tcp" ? defaultPing : Number.POSITIVE_INFINITY)
+  const interrupt = millis(options.interruptTimeout, defaultInterrupt)
+  return {
+    closeTimeout: closeTimeout(options),
+    maxRecord: options.limit,
+    pingInterval: Number.isFinite(ping) ? ping : undefined,
+    overdue: {
+      after: () => interrupt,
+      force: (method, waited) =>
+        log(`${method} had not let go ${Math.round(waited)} ms after its interruption, and is no longer waited for`),
+      goOn: true
+    }
+  } satisfies Partial<Session.Options>
+}
+
+export const closeTimeout = (options: Common): number => millis(options.closeTimeout, defaultClose)
+
+export const millis = (duration: Duration.Input | undefined, otherwise: number): number =>
+  duration === undefined ? otherwise : Duration.toMillis(duration)
+
+export const invalid = (option: string, detail: string): ConnectionError =>
+  new ConnectionError({ reason: new InvalidOption({ option, detail }) })
