@@ -9,6 +9,8 @@ import * as Console from "effect/Console"
 import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
+import { setFlagsFromString } from "node:v8"
+import { runInNewContext } from "node:vm"
 
 export type Better = "lower" | "higher"
 
@@ -78,6 +80,11 @@ const median = (values: ReadonlyArray<number>): number => {
 
 const short = (value: number): number => Number(value.toPrecision(4))
 
+setFlagsFromString("--expose-gc")
+
+/** So that nobody's garbage is collected in another's time. */
+const collectGarbage: () => void = runInNewContext("gc")
+
 /** One round that does not count if there are several, and then those that do. */
 export const measure = Effect.fnUntraced(function*(name: string, contest: Contest) {
   const { better, floors, ours, peers, rounds, unit } = contest
@@ -88,6 +95,7 @@ export const measure = Effect.fnUntraced(function*(name: string, contest: Contes
   }))
   for (let i = rounds === 1 ? 0 : -1; i < rounds; i++) {
     for (const entrant of entrants.slice()) {
+      collectGarbage()
       const take = Effect.scoped(entrant.take)
       const value = yield* entrant.name === "ours" ? take : orLeaveOut(entrant.name, take)
       if (value === undefined) entrants = entrants.filter((other) => other !== entrant)

@@ -22,5 +22,5 @@ export const bytes: Case = Effect.fnUntraced(function*(quick) {
     rounds,
     ...field(({ bytes }) => bytes && Effect.map(bytes(size)(count, 1), (millis) => millis / count))
   })
-  return quick ? [contest(MiB, 1, 4), contest(8 * MiB, 1, 1)] : [contest(MiB, 11, 10), contest(64 * MiB, 5, 1)]
+  return quick ? [contest(MiB, 1, 4), contest(8 * MiB, 1, 1)] : [contest(MiB, 9, 10), contest(64 * MiB, 5, 1)]
 })

@@ -21,7 +21,7 @@ export const calls: Case = Effect.fnUntraced(function*(quick) {
     },
     floors: { "node:net": socket }
   })
-  const rounds = quick ? 1 : 15
+  const rounds = quick ? 1 : 9
   const few = quick ? 200 : 1_000
   const many = quick ? 2_000 : 10_000
   return payloads.flatMap(([shown, payload]): ReadonlyArray<Contest> => {

@@ -28,7 +28,7 @@ export const start: Case = Effect.fnUntraced(function*(quick) {
     name,
     unit: "ms",
     better: "lower",
-    rounds: quick ? 1 : 15,
+    rounds: quick ? 1 : 11,
     ours,
     peers: {
       ...Object.fromEntries(Object.entries(solutions).map(([name, solution]) => [name, theirs(solution)])),

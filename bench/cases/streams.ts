@@ -22,7 +22,7 @@ export const streams: Case = Effect.fnUntraced(function*(quick) {
     name,
     unit,
     better: "higher",
-    rounds: quick ? 1 : 11,
+    rounds: quick ? 1 : 9,
     ...field(discipline)
   })
   return [

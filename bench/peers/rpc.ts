@@ -47,7 +47,7 @@ const folder = Effect.acquireRelease(
 /** Effect's binary encoding over a Unix socket, to a child that is started by hand. */
 const overSocket: Solution = Effect.gen(function*() {
   // its socket has listeners for each message that waits
-  EventEmitter.defaultMaxListeners = 0
+  EventEmitter.defaultMaxListeners = Number.POSITIVE_INFINITY
   const path = join(yield* folder, "s")
   const child = yield* Child.scoped(
     () =>
