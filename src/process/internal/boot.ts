@@ -1,10 +1,9 @@
 /**
- * The first file of a child. It knows nothing of `effect`: it reads what the parent prepared, finds the copy of this
- * library that the user's module will use, and hands over to that copy's `host.ts`.
+ * The first file of a child. It knows nothing of `effect`: it reads what the parent prepared, and hands over to
+ * the `host.ts` of the copy of this library that the user's module will use.
  */
-import { createRequire } from "node:module"
 import * as Net from "node:net"
-import { fileURLToPath, pathToFileURL } from "node:url"
+import { fileURLToPath } from "node:url"
 import * as Frames from "../../wire/internal/frames.ts"
 import * as Inlet from "../../wire/internal/inlet.ts"
 import * as CompileCache from "./compileCache.ts"
@@ -52,19 +51,6 @@ const locate = (url: URL): URL => {
   return candidates.find((candidate) => existsSync(fileURLToPath(candidate))) ?? url
 }
 
-/** The library as the user's module sees it; ours, where the module's place knows none by name. */
-const hostOf = (module: URL): URL => {
-  const beside = (library: string) => {
-    const extension = library.endsWith(".ts") ? ".ts" : ".js"
-    return new URL(`./internal/host${extension}`, pathToFileURL(library))
-  }
-  try {
-    return beside(createRequire(module).resolve("effect-multiprocessing/ProcessLayer"))
-  } catch {
-    return new URL(import.meta.url.replace(/boot(\.[jt]s)$/, "host$1"))
-  }
-}
-
 const notFound = new Set([
   "ERR_MODULE_NOT_FOUND",
   "MODULE_NOT_FOUND",
@@ -106,12 +92,11 @@ const main = async () => {
   report({ at: "module" })
   const url = locate(new URL(preparation.module.url))
   process.argv = [process.execPath, url.protocol === "file:" ? fileURLToPath(url) : url.href, ...preparation.argv]
-  const hostUrl = hostOf(url)
   if (preparation.fastStart !== undefined) {
     CompileCache.enable(preparation.fastStart.cache)
-    FastStart.install(new URL("../../", hostUrl), url)
+    FastStart.install(preparation.packages)
   }
-  const host = await import(hostUrl.href) as typeof Host
+  const host = await import(preparation.packages.host) as typeof Host
   if (host.version !== preparation.version) {
     return fail({ _tag: "LibraryMismatch", ours: preparation.version, theirs: host.version })
   }

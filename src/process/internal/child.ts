@@ -29,6 +29,7 @@ import * as EndBy from "./endBy.ts"
 import * as HandedSocket from "./handedSocket.ts"
 import * as Launch from "./launch.ts"
 import type { Resolved } from "./options.ts"
+import * as Packages from "./packages.ts"
 import { type Failure, frame, longestFrame, type Preparation, type Report, version } from "./preparation.ts"
 
 /** What is to run in a child. */
@@ -130,6 +131,7 @@ const prepare = Effect.fnUntraced(function*(
   return {
     version,
     guard,
+    packages: Packages.seenFrom(module.url),
     fastStart: fastStart ? { cache: CompileCache.folderBeside(directory.path) } : undefined,
     module: { url: module.url.href, export: module.export },
     mode,

@@ -8,8 +8,9 @@
  * barrel has nothing of its own. What is not understood is left to Node.js, and so is every error.
  */
 import * as Module from "node:module"
-import { fileURLToPath, pathToFileURL } from "node:url"
+import { fileURLToPath } from "node:url"
 import * as Barrel from "./barrel.ts"
+import type { Packages } from "./packages.ts"
 
 // see boot.ts
 const Fs = process.getBuiltinModule("node:fs")
@@ -34,7 +35,7 @@ const attempt = <A>(shortcut: () => A | undefined): A | undefined => {
   }
 }
 
-/** The copy of `effect` that a module sees. */
+/** A copy of `effect`. */
 interface EffectPackage {
   /** the URL of the folder of its modules */
   readonly home: string
@@ -42,13 +43,13 @@ interface EffectPackage {
   readonly named: (specifier: string) => string | undefined
 }
 
-const findEffect = (from: URL): EffectPackage | undefined =>
+const readEffect = (manifest: string | undefined): EffectPackage | undefined =>
   attempt(() => {
-    const manifest = Module.createRequire(from).resolve("effect/package.json")
-    const { exports, sideEffects, type } = JSON.parse(Fs.readFileSync(manifest, "utf8"))
+    if (manifest === undefined) return undefined
+    const { exports, sideEffects, type } = JSON.parse(Fs.readFileSync(fileURLToPath(manifest), "utf8"))
     // As a list it says that no other file does anything by being loaded.
     if (type !== "module" || !Array.isArray(sideEffects)) return undefined
-    const home = new URL("./dist/", pathToFileURL(manifest)).href
+    const home = new URL("./dist/", manifest).href
     // Any other pattern has a slash in it, and no such name has.
     const plain = exports["./*"] === "./dist/*.js" &&
       !Object.keys(exports).some((key) => /^\.\/([^/]+\*|\*[^/]+)$/.test(key))
@@ -74,11 +75,13 @@ const read = (url: string): Folder => {
   return { modules: new Set(modules.map(({ name }) => name)), known: new Map() }
 }
 
-/** Installs the hook, for the library in the folder `library` and the user's module. */
-export const install = (library: URL, module: URL): void => {
+/** Installs the hook. */
+export const install = ({ effect, host }: Packages): void => {
   if (!("registerHooks" in Module) || othersLoad(process.execArgv, process.env["NODE_OPTIONS"] ?? "")) return
-  const ours = findEffect(library)
-  const homes = [library.href, ours?.home, findEffect(module)?.home].filter((home) => home !== undefined)
+  const library = new URL("../../", host).href
+  const ours = readEffect(effect.library)
+  const theirs = effect.module === effect.library ? ours : readEffect(effect.module)
+  const homes = [library, ours?.home, theirs?.home].filter((home) => home !== undefined)
 
   const folders = new Map<string, Folder | undefined>()
   /** The folder that a module of a package lies in. */
@@ -107,7 +110,7 @@ export const install = (library: URL, module: URL): void => {
   const shortcut = (specifier: string, parent: string, here: Folder | undefined): string | undefined => {
     // Relative imports of a package's own files, what the library imports of effect, and what our barrels do.
     if (here !== undefined && specifier[0] === ".") return existing(new URL(specifier, parent).href)
-    if (here !== undefined && parent.startsWith(library.href)) return existing(ours?.named(specifier) ?? "")
+    if (here !== undefined && parent.startsWith(library)) return existing(ours?.named(specifier) ?? "")
     return parent.startsWith(scheme) ? existing(specifier) : undefined
   }
 

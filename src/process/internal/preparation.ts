@@ -6,6 +6,7 @@
  */
 import type { LogLevel } from "effect/LogLevel"
 import type { Guard } from "../../guard/internal/reaper.ts"
+import type { Packages } from "./packages.ts"
 
 export const version = 1
 
@@ -13,6 +14,7 @@ export const version = 1
 export interface Preparation {
   readonly version: number
   readonly guard: Guard
+  readonly packages: Packages
   /** see fastStart.ts; with the folder of the compile cache */
   readonly fastStart: { readonly cache: string } | undefined
   readonly module: { readonly url: string; readonly export: string }
