@@ -95,7 +95,7 @@ export const measure = Effect.fnUntraced(function*(name: string, contest: Contes
   }))
   for (let i = rounds === 1 ? 0 : -1; i < rounds; i++) {
     for (const entrant of entrants.slice()) {
-      collectGarbage()
+      if (rounds > 1) collectGarbage()
       const take = Effect.scoped(entrant.take)
       const value = yield* entrant.name === "ours" ? take : orLeaveOut(entrant.name, take)
       if (value === undefined) entrants = entrants.filter((other) => other !== entrant)
