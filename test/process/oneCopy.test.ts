@@ -167,6 +167,12 @@ describe("the names that a module takes from effect", () => {
     )
   })
 
+  it("may be none where the file is loaded all the same", () => {
+    assert.deepStrictEqual(names(`import { type Layer, type Option } from "effect"`), [])
+    assert.isUndefined(names(`import type { Layer } from "effect"`))
+    assert.strictEqual(Barrel.narrow(new Map(), new Set()), "")
+  })
+
   it("are known to the barrel, and to no other text", () => {
     const url = "file:///effect/dist/index.js"
     const barrel = Barrel.read(

@@ -64,15 +64,17 @@ export const namesTaken = (source: string): ReadonlySet<string> | undefined => {
   if (hidden.some((pattern) => pattern.test(source))) return undefined
   const names = new Set<string>()
   let understood = source.match(types)?.length ?? 0
+  let values = 0
   for (const [, typesOnly, clause = ""] of source.matchAll(named)) {
     understood++
     if (clause.includes("*/")) return undefined
     if (typesOnly !== undefined) continue
+    values++
     for (const specifier of clause.replace(comments, "").split(",")) {
       const name = value.exec(specifier)?.[1]
       if (name !== undefined) names.add(name)
       else if (!type.test(specifier)) return undefined
     }
   }
-  return understood === source.match(mentions)?.length && names.size > 0 ? names : undefined
+  return understood === source.match(mentions)?.length && values > 0 ? names : undefined
 }

@@ -88,12 +88,8 @@ export const install = ({ effect, host }: Packages): void => {
   const folderOf = (url: string): Folder | undefined => {
     const at = url.slice(0, url.lastIndexOf("/") + 1)
     if (!folders.has(at)) {
-      folders.set(
-        at,
-        homes.some((home) => at.startsWith(home))
-          ? attempt(() => read(at))
-          : undefined
-      )
+      const ours = homes.some((home) => at.startsWith(home))
+      folders.set(at, ours ? attempt(() => read(at)) : undefined)
     }
     return folders.get(at)
   }
@@ -117,9 +113,10 @@ export const install = ({ effect, host }: Packages): void => {
   const narrowed = (url: string, parent: string): string | undefined => {
     if (folderOf(url) === undefined || !parent.startsWith("file:")) return undefined
     const barrel = barrelAt(url)
-    const names = barrel && Barrel.namesTaken(Fs.readFileSync(fileURLToPath(parent), "utf8"))
-    const text = barrel && names && Barrel.narrow(barrel, names)
-    return text && scheme + encodeURIComponent(text)
+    if (barrel === undefined) return undefined
+    const names = Barrel.namesTaken(Fs.readFileSync(fileURLToPath(parent), "utf8"))
+    const text = names && Barrel.narrow(barrel, names)
+    return text === undefined ? undefined : scheme + encodeURIComponent(text)
   }
 
   // All that a module imports is asked for in turn.
@@ -128,7 +125,7 @@ export const install = ({ effect, host }: Packages): void => {
 
   Module.registerHooks({
     resolve: (specifier, context, next) => {
-      const { conditions, parentURL: parent } = context
+      const parent = context.parentURL
       if (parent === undefined) return next(specifier, context)
       if (parent !== asking) {
         here = folderOf(parent)
@@ -140,8 +137,10 @@ export const install = ({ effect, host }: Packages): void => {
       const url = attempt(() => shortcut(specifier, parent, here))
       const resolved = url === undefined ? next(specifier, context) : { url, format: "module", shortCircuit: true }
       here?.known.set(specifier, { ...resolved, shortCircuit: true })
-      if (specifier !== "effect" || !Array.from(conditions).includes("import")) return resolved
-      const less = attempt(() => narrowed(resolved.url, parent))
+      if (specifier !== "effect") return resolved
+      const less = attempt(() =>
+        Array.from(context.conditions).includes("import") ? narrowed(resolved.url, parent) : undefined
+      )
       return less === undefined ? resolved : { url: less, format: "module" }
     }
   })
