@@ -12,7 +12,7 @@ import * as ProcessTable from "../../src/guard/internal/processTable.ts"
 import { markName } from "../../src/guard/internal/records.ts"
 import type { Instructions, Report } from "../fixtures/guard/owner.ts"
 
-/** A program of test/fixtures/guard that runs. */
+/** A program of test/fixtures that runs. */
 export interface Program {
   readonly pid: number
   readonly kill: () => void
@@ -24,15 +24,23 @@ export interface Program {
   readonly end: Effect.Effect<number | string>
 }
 
-/** Starts a program; what is left of it when the Scope closes is killed. */
+/** Starts a program of test/fixtures/guard; what is left of it when the Scope closes is killed. */
 export const start = (
+  name: string,
+  argument: string,
+  env?: Record<string, string>
+): Effect.Effect<Program, never, Scope.Scope> => startIn("guard", name, argument, env)
+
+/** Starts a program of a folder of test/fixtures. */
+export const startIn = (
+  folder: string,
   name: string,
   argument: string,
   env?: Record<string, string>
 ): Effect.Effect<Program, never, Scope.Scope> =>
   Effect.acquireRelease(
     Effect.sync(() => {
-      const file = fileURLToPath(new URL(`../fixtures/guard/${name}.ts`, import.meta.url))
+      const file = fileURLToPath(new URL(`../fixtures/${folder}/${name}.ts`, import.meta.url))
       const child = ChildProcess.spawn(process.execPath, [file, argument], {
         env: { ...process.env, ...env },
         stdio: ["pipe", "pipe", "inherit"]

@@ -14,6 +14,7 @@ import * as Scope from "effect/Scope"
 import { square, squares, Work } from "../fixtures/served/contract.ts"
 import live from "../fixtures/served/live.ts"
 import { ca, certificate } from "./certificates.ts"
+import { startIn } from "./owned.ts"
 
 export const hex = "5a".repeat(32)
 export const key = Result.getOrThrow(AuthKey.fromHex(hex))
@@ -54,6 +55,22 @@ export const server = Effect.fnUntraced(function*(
   }).pipe(Effect.provideContext(Context.add(context, Scope.Scope, own)))
   return { ...made, kind, refused, close: Scope.close(own, Exit.void) }
 })
+
+/** A server in a process of its own. */
+export const serverProcess = Effect.fnUntraced(function*(
+  options: Omit<Partial<RemoteServer.Options<typeof services>>, "authKey" | "services"> = {}
+) {
+  const program = yield* startIn("served", "server", JSON.stringify({ hex, ...options }))
+  const { address, epoch } = JSON.parse(yield* program.line) as {
+    readonly address: Address.Address
+    readonly epoch: string
+  }
+  return { ...program, address, epoch }
+})
+
+/** A client in a process of its own, which has made so many calls that never end. */
+export const clientProcess = (address: Address.Address, calls: number) =>
+  Effect.tap(startIn("served", "client", JSON.stringify({ hex, address, calls })), ({ line }) => line)
 
 /** A client that may be closed before the test ends. */
 export const client = Effect.fnUntraced(function*(
