@@ -48,7 +48,7 @@ describe("when the connection is cut", () => {
       yield* held(here, 3)
       proxy.cut()
       for (const call of [...calls, stream]) {
-        assert.deepInclude(yield* Fiber.join(call), { _tag: "Disconnected", detail: "the peer closed it" })
+        assert.strictEqual((yield* Fiber.join(call))._tag, "Disconnected")
       }
       assert.strictEqual(yield* made.work.double({ n: 5 }), 10)
       yield* waitUntil(Effect.map(here.counts(), ({ released }) => released === 3))

@@ -48,7 +48,10 @@ export const make = (server: Address.Address): Effect.Effect<Proxy, never, Scope
         cut,
         freeze: (on: boolean) => {
           frozen = on
-          for (const socket of sockets) on ? socket.pause() : socket.resume()
+          for (const socket of sockets) {
+            if (on) socket.pause()
+            else socket.resume()
+          }
         },
         close: () =>
           new Promise<void>((resolve) => {
