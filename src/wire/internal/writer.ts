@@ -15,6 +15,10 @@ import { maxDepth, refusal, tooDeep, Unencodable } from "./unencodable.ts"
 export const segmentSize = 16 << 10
 
 const defaultSize = 64 << 10
+
+/** bytes of a record that leaves out of line, besides those sent by reference, which are copied rather than kept */
+const littleEnough = 4 << 10
+
 /** up to here copying ASCII is faster than a call into Node; 31 is the longest that has a header of one byte */
 const shortString = 20
 
@@ -98,20 +102,23 @@ export class Writer {
 
   /**
    * Takes the open record out of line and gives its payload, without the header, which is lost. The chunks stay valid
-   * for as long as they are held: the writer goes on in another buffer.
+   * for as long as they are held: the writer goes on in another buffer, or has copied the little that was in this one.
    */
   detach(): Array<Uint8Array> {
-    const { buffer, start, position } = this
+    const { buffer, start, position, recordBuffer, recordPosition, recordStart } = this
     const payload = this.chunks.splice(this.recordChunks)
     if (position > start) payload.push(buffer.subarray(start, position))
-    const before = this.recordPosition - this.recordStart
+    const before = recordPosition - recordStart
     this.open = false
     this.restore()
-    if (before > 0) this.close()
-    this.fresh(this.size)
     const first = payload[0]!.subarray(before + this.headerSize)
     if (first.length === 0) payload.shift()
     else payload[0] = first
+    if (buffer === recordBuffer && position - recordPosition <= littleEnough) {
+      return payload.map((chunk) => chunk.buffer === buffer.buffer ? new Uint8Array(chunk) : chunk)
+    }
+    if (before > 0) this.close()
+    this.fresh(this.size)
     return payload
   }
 
