@@ -248,13 +248,16 @@ export class Client {
    * deadline has passed waits for nothing any more.
    */
   cancel(request: Request): Effect.Effect<void> {
-    return Effect.suspend(() => {
-      if (request.done || request.abandoned) return Effect.void
-      this.abandon(request)
-      if (request.done) return Effect.void
-      return Effect.callback<void>((resume) => {
-        request.answered = () => resume(Effect.void)
-      })
+    // In one step: a fiber may yield between two, and the answer arrive meanwhile.
+    return Effect.callback<void>((resume) => {
+      if (!request.done && !request.abandoned) {
+        this.abandon(request)
+        if (!request.done) {
+          request.answered = () => resume(Effect.void)
+          return
+        }
+      }
+      resume(Effect.void)
     })
   }
 

@@ -68,19 +68,22 @@ class Consumer implements Chunks {
 
   start(limit: Limit | undefined): Pull.Pull<Elements, unknown, void, any> {
     this.client.begin(this.request, limit)
-    return Effect.suspend(() => this.pull()) as Pull.Pull<Elements, unknown, void, any>
+    return Effect.suspend(() => this.arrived() ?? this.arrival) as Pull.Pull<Elements, unknown, void, any>
   }
 
-  private pull(): Answer {
-    if (this.waiting.length > 0) return this.take()
-    if (this.last !== undefined) return this.last
-    return Effect.callback((resume) => {
-      this.resume = resume
-      return Effect.sync(() => {
-        this.resume = undefined
-      })
-    })
+  private arrived(): Answer | undefined {
+    return this.waiting.length > 0 ? this.take() : this.last
   }
+
+  private readonly arrival: Answer = Effect.callback((resume) => {
+    // The fiber may have yielded since it looked.
+    const arrived = this.arrived()
+    if (arrived !== undefined) return resume(arrived)
+    this.resume = resume
+    return Effect.sync(() => {
+      this.resume = undefined
+    })
+  })
 
   private take(): Answer {
     const { waiting } = this
@@ -152,7 +155,9 @@ class Consumer implements Chunks {
   private wake(): void {
     const { resume } = this
     if (resume === undefined) return
+    const arrived = this.arrived()
+    if (arrived === undefined) return
     this.resume = undefined
-    resume(this.pull())
+    resume(arrived)
   }
 }

@@ -96,6 +96,7 @@ export class Outbound {
   /** Waits for long records to leave, without holding up senders of short ones. */
   waitForLong(waiter: Waiter): void {
     this.waitingLong.add(waiter)
+    this.schedule()
   }
 
   leave(waiter: Waiter): void {

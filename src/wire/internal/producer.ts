@@ -96,7 +96,10 @@ export class Producer {
     return new EncodeFailed({ method: this.method.id, part: "success", issue })
   }
 
+  // The fiber may have yielded since it found that it has to wait, so each of these looks again.
+
   private readonly nextCredit = Effect.callback<void>((resume) => {
+    if (this.hasCredit) return resume(Exit.void)
     this.granted = () => resume(Exit.void)
     return Effect.sync(() => {
       this.granted = undefined
@@ -117,6 +120,7 @@ export class Producer {
   /** The chunk after a long one must not overtake it. */
   private left(long: Long): Effect.Effect<void> {
     return Effect.callback((resume) => {
+      if (long.chunks.length === 0) return resume(Exit.void)
       long.sent = () => resume(Exit.void)
       return Effect.sync(() => this.out.cut(long))
     })
