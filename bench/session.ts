@@ -13,6 +13,7 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import * as Inlet from "../dist/wire/internal/inlet.js"
+import { giveBack } from "../dist/wire/internal/memory.js"
 import * as Session from "../dist/wire/Session.js"
 import * as Transport from "../dist/wire/Transport.js"
 
@@ -34,6 +35,7 @@ const echo = method("echo", N, Schema.Number)
 const fiber = method("fiber", N, Schema.Number)
 const people = method("people", Person, Person)
 const blob = method("blob", Schema.Uint8Array, Schema.Uint8Array)
+const givenBack = method("givenBack", Schema.Uint8Array, Schema.Uint8Array)
 const text = method("text", Schema.String, Schema.String)
 const range = method("range", Schema.Int, Schema.Number, true)
 const singles = method("singles", Schema.Int, Schema.Number, true)
@@ -54,6 +56,13 @@ const serve: ReadonlyArray<Session.Served> = [
   { method: fiber, handle: (payload) => Effect.map(Effect.void, () => (payload as { n: number }).n) },
   { method: people, handle: (payload) => Effect.succeed(payload) },
   { method: blob, handle: (payload) => Effect.succeed(payload) },
+  {
+    method: givenBack,
+    handle: (payload) => {
+      giveBack(payload as Uint8Array)
+      return Effect.succeed(payload)
+    }
+  },
   { method: text, handle: (payload) => Effect.succeed(payload) },
   { method: range, handle: (n) => Stream.range(1, n as number) },
   { method: singles, handle: (n) => Stream.rechunk(Stream.range(1, n as number), 1) }
@@ -113,6 +122,7 @@ const main = async () => {
       )
     const call = session.call as (...args: Parameters<typeof session.call>) => Effect.Effect<unknown, unknown>
     const data = new Uint8Array(MiB).fill(7)
+    const given = (bytes: unknown) => giveBack(bytes as Uint8Array)
     const letters = "x".repeat(MiB)
     const n = { n: 1 }
     type Case = readonly [name: string, run: Effect.Effect<unknown, unknown>, shown: (ms: number) => number]
@@ -146,6 +156,8 @@ const main = async () => {
       calls("64, 6 fields", 64, k(50_000), call(people, person)),
       echoes("1 MiB", 1, k(60), call(blob, data)),
       echoes("1 MiB, 8 in flight", 8, k(64), call(blob, data)),
+      echoes("1 MiB, given back", 1, k(60), Effect.map(call(givenBack, data), given)),
+      echoes("1 MiB, given back, 8 in flight", 8, k(64), Effect.map(call(givenBack, data), given)),
       echoes("1 MiB of text", 1, k(60), call(text, letters)),
       stream("stream", range, k(400_000)),
       stream("stream of single elements", singles, k(100_000))
