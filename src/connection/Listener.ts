@@ -7,6 +7,7 @@
 import * as Context from "effect/Context"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import * as FiberSet from "effect/FiberSet"
 import * as Layer from "effect/Layer"
 import * as Scope from "effect/Scope"
@@ -106,8 +107,14 @@ export const make = (options: Options): Effect.Effect<Listener["Service"], Conne
         const next = Effect.uninterruptibleMask((restore) =>
           Effect.gen(function*() {
             const own = yield* Scope.make()
-            const connection = yield* restore(Scope.provide(accept, own))
-            const handled = Effect.onExit(Scope.provide(handler(connection), own), (exit) => Scope.close(own, exit))
+            const connection = yield* Effect.onError(
+              restore(Scope.provide(accept, own)),
+              (cause) => Scope.close(own, Exit.failCause(cause))
+            )
+            const handled = Effect.onExit(
+              Scope.provide(Effect.suspend(() => handler(connection)), own),
+              (exit) => Scope.close(own, exit)
+            )
             yield* FiberSet.run(
               fibers,
               Effect.catchCause(handled, (cause) => Effect.logDebug(`a handler of ${connection.peer} failed`, cause))

@@ -133,26 +133,33 @@ class Hall {
   }
 
   private greet(stranger: Stranger, shown: Effect.Effect<Link, ConnectionError>): Effect.Effect<void> {
-    const { limit, timeout } = this.resolved
-    const { peer } = stranger
+    const { timeout } = this.resolved
     return RealTime.within(shown, timeout).pipe(
       Effect.flatMap(Option.match({
-        onNone: () => Effect.fail(new ConnectionError({ reason: new HandshakeTimeout({ peer, timeout }) })),
-        onSome: Effect.succeed
+        onNone: () =>
+          Effect.fail(new ConnectionError({ reason: new HandshakeTimeout({ peer: stranger.peer, timeout }) })),
+        onSome: (link) => this.welcome(link)
       })),
       Effect.onExit((exit) =>
         Effect.sync(() => {
           this.strangers.delete(stranger)
-          if (Exit.isFailure(exit) || !this.isOpen || this.guests.length >= mostWaiting) return stranger.destroy()
-          const link = exit.value
-          link.trust(limit)
-          this.guests.push(link)
-          for (const host of this.hosts) host()
+          if (Exit.isFailure(exit)) stranger.destroy()
         })
       ),
-      Effect.asVoid,
       Effect.catch(this.refused)
     )
+  }
+
+  private welcome(link: Link): Effect.Effect<void, ConnectionError> {
+    return Effect.suspend(() => {
+      if (!this.isOpen || !link.isOpen || this.guests.length >= mostWaiting) {
+        return Effect.fail(new ConnectionError({ reason: new ConnectionClosed({ peer: link.peer }) }))
+      }
+      link.trust(this.resolved.limit)
+      this.guests.push(link)
+      for (const host of this.hosts) host()
+      return Effect.void
+    })
   }
 
   readonly accept: Effect.Effect<Link, ConnectionError, Scope.Scope> = Effect.uninterruptibleMask((restore) => {

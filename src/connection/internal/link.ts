@@ -69,6 +69,8 @@ export class Link implements Connection {
     socket.on("close", this.onClose)
     if (inlet === undefined) socket.on("data", reader.push)
     else inlet.redirect(reader)
+    // Frames of a tick leave in one write already: nothing is gained by waiting for more of them.
+    socket.setNoDelay(true)
     // A socket that is already gone emits no event any more.
     if (socket.closed) process.nextTick(this.onClose)
     else socket.resume()
@@ -202,7 +204,7 @@ export class Link implements Connection {
         return failWith(new Errors.NotEncodable({ peer, issue: issueOf(error) }))
       }
       if (size > limit) return failWith(new Errors.MessageTooLong({ peer, size, limit }))
-      return size >= segmentSize ? this.flush : Exit.void
+      return size >= segmentSize ? this.delivery : Exit.void
     }
     const waitForRoom: Effect.Effect<Effect.Effect<void, ConnectionError>> = Effect.callback((resume) => {
       const leave = this.outlet.wait(() => resume(Effect.succeed(attempt())))
@@ -210,6 +212,14 @@ export class Link implements Connection {
     })
     return Effect.suspend(attempt)
   }
+
+  /** As `flush`; fails when the connection was gone before. */
+  private readonly delivery: Effect.Effect<void, ConnectionError> = Effect.callback((resume) =>
+    this.outlet.taken((isTaken) => {
+      const refusal = isTaken ? undefined : this.refusal("write")
+      resume(refusal === undefined ? Exit.void : failWith(refusal))
+    })
+  )
 
   readonly flush: Effect.Effect<void> = Effect.callback((resume) => this.outlet.taken(() => resume(Effect.void)))
 
@@ -244,7 +254,7 @@ export class Link implements Connection {
     }
   }
 
-  readonly close: Effect.Effect<void> = Effect.promise(() => this.closing ??= this.end())
+  readonly close: Effect.Effect<void> = Effect.promise(() => this.closing ??= Promise.resolve().then(() => this.end()))
 
   get isOpen(): boolean {
     return this.closing === undefined
@@ -253,14 +263,15 @@ export class Link implements Connection {
   /** Sends what is left, then the end. */
   private async end(): Promise<void> {
     const { socket } = this
+    // Those who wait find that it is closed.
+    for (const watcher of this.watchers) watcher()
+    this.outlet.stop()
     await new Promise<void>((resolve) => {
       const timer = setTimeout(resolve, farewellTime)
       const sent = (): void => {
         clearTimeout(timer)
         resolve()
       }
-      // Those who wait find that it is closed.
-      for (const watcher of this.watchers) watcher()
       this.outlet.taken(() => {
         if (socket.destroyed) sent()
         else socket.end(sent)

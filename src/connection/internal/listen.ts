@@ -54,7 +54,8 @@ const bound = (resolved: Resolved, { backlog }: Options): Effect.Effect<Listenin
       resume(Effect.succeed(server))
     })
   })
-  const stop = (server: Net.Server) => Effect.callback<void>((resume) => void server.close(() => resume(Effect.void)))
+  // The address is free at once; whoever owns a connection closes it.
+  const stop = (server: Net.Server) => Effect.sync(() => server.close())
   return Effect.map(Effect.acquireRelease(start, stop), (server) => {
     const actual = server.address()
     return {
@@ -87,13 +88,14 @@ const onFile = Effect.fnUntraced(
  * who come at once neither removes what the other has made meanwhile.
  */
 const clear = async ({ path }: typeof Address.Unix.Type): Promise<void> => {
-  const before = Fs.lstatSync(path, { throwIfNoEntry: false })
+  const before = Fs.lstatSync(path, { bigint: true, throwIfNoEntry: false })
   if (before?.isSocket() !== true || await Owner.answersAt(path)) return
   const aside = `${path}.${randomBytes(4).toString("hex")}`
   try {
     Fs.renameSync(path, aside)
-    const { dev, ino } = Fs.lstatSync(aside)
-    if (dev !== before.dev || ino !== before.ino) Fs.linkSync(aside, path)
+    // A number of a file that is gone may be given again, so the time in which it was made tells them apart.
+    const { dev, ino, mtimeNs } = Fs.lstatSync(aside, { bigint: true })
+    if (dev !== before.dev || ino !== before.ino || mtimeNs !== before.mtimeNs) Fs.linkSync(aside, path)
     Fs.unlinkSync(aside)
   } catch {
     // Somebody else was faster, or it is not ours to remove: whoever listens here is told by the system.

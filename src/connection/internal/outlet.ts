@@ -117,13 +117,13 @@ export class Outlet {
     if (socket.writableLength === 0) writer.reuse()
   }
 
-  /** Calls back when the kernel has taken all that was written, or the socket is gone. */
-  taken(callback: () => void): void {
+  /** Calls back when the kernel has taken all that was written, or, with `false`, the socket is gone. */
+  taken(callback: (isTaken: boolean) => void): void {
     this.flush()
     const { socket } = this
-    if (socket.destroyed || socket.writableEnded) setImmediate(callback)
-    else if (socket.writableLength === 0) callback()
-    else socket.write(nothing, () => callback())
+    if (socket.destroyed || socket.writableEnded) setImmediate(callback, false)
+    else if (socket.writableLength === 0) callback(true)
+    else socket.write(nothing, (error) => callback(error === null || error === undefined))
   }
 
   private arm(): void {
