@@ -2,8 +2,8 @@
  * A listening socket, and whoever knocks at it: strangers first, each for a limited time, and those who have shown the
  * key until somebody takes them.
  */
+import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
-import * as Exit from "effect/Exit"
 import * as FiberSet from "effect/FiberSet"
 import * as Option from "effect/Option"
 import type * as Scope from "effect/Scope"
@@ -134,32 +134,39 @@ class Hall {
 
   private greet(stranger: Stranger, shown: Effect.Effect<Link, ConnectionError>): Effect.Effect<void> {
     const { timeout } = this.resolved
-    return RealTime.within(shown, timeout).pipe(
-      Effect.flatMap(Option.match({
+    const inTime = Effect.flatMap(
+      RealTime.within(shown, timeout),
+      Option.match({
         onNone: () =>
           Effect.fail(new ConnectionError({ reason: new HandshakeTimeout({ peer: stranger.peer, timeout }) })),
-        onSome: (link) => this.welcome(link)
-      })),
-      Effect.onExit((exit) =>
-        Effect.sync(() => {
-          this.strangers.delete(stranger)
-          if (Exit.isFailure(exit)) stranger.destroy()
-        })
-      ),
-      Effect.catch(this.refused)
+        onSome: Effect.succeed
+      })
     )
+    return Effect.uninterruptibleMask((restore) =>
+      Effect.matchCauseEffect(restore(inTime), {
+        onFailure: (cause) => this.turnAway(stranger, cause),
+        onSuccess: (link) => this.welcome(stranger, link)
+      })
+    ).pipe(Effect.catch(this.refused))
   }
 
-  private welcome(link: Link): Effect.Effect<void, ConnectionError> {
-    return Effect.suspend(() => {
-      if (!this.isOpen || !link.isOpen || this.guests.length >= mostWaiting) {
-        return Effect.fail(new ConnectionError({ reason: new ConnectionClosed({ peer: link.peer }) }))
-      }
-      link.trust(this.resolved.limit)
-      this.guests.push(link)
-      for (const host of this.hosts) host()
-      return Effect.void
-    })
+  private turnAway(stranger: Stranger, cause: Cause.Cause<ConnectionError>): Effect.Effect<never, ConnectionError> {
+    this.strangers.delete(stranger)
+    stranger.destroy()
+    return Effect.failCause(cause)
+  }
+
+  /** Whoever waits for a guest goes on within this call, and may close all of it. */
+  private welcome(stranger: Stranger, link: Link): Effect.Effect<void, ConnectionError> {
+    if (!this.isOpen || !link.isOpen || this.guests.length >= mostWaiting) {
+      const reason = new ConnectionClosed({ peer: link.peer })
+      return this.turnAway(stranger, Cause.fail(new ConnectionError({ reason })))
+    }
+    this.strangers.delete(stranger)
+    link.trust(this.resolved.limit)
+    this.guests.push(link)
+    for (const host of this.hosts) host()
+    return Effect.void
   }
 
   readonly accept: Effect.Effect<Link, ConnectionError, Scope.Scope> = Effect.uninterruptibleMask((restore) => {

@@ -352,37 +352,50 @@ const actions = fc.array(
 describe("any messages in any pieces, taken at any time", () => {
   it("are what a reader finds that has all of it at once", () => {
     fc.assert(
-      fc.property(messages, actions, fc.boolean(), fc.nat(), fc.boolean(), (list, steps, stubborn, cut, isCut) => {
-        const whole = Buffer.concat(list.map(({ header, length }, i) => frame(payload(length, i), header)))
-        const stream = isCut ? whole.subarray(0, cut % (whole.length + 1)) : whole
-        const carrier = new Carrier(stream)
-        const { reader } = carrier
-        const seen: Array<Taken> = []
-        let told = 0
-        reader.arrived = () => told++
-        let trusted = false
-        for (const { do: what, n } of steps) {
-          if (what === "trust") {
-            if (!trusted) reader.trust(limit)
-            trusted = true
-          } else if (what === "take") {
-            for (let i = 0; i < n; i++) {
-              const size = reader.nextSize
-              const one = reader.take()
-              if (one === undefined) break
-              assert.isTrue(isMessage(one))
-              assert.strictEqual((one as Uint8Array).length, size)
-              seen.push(one)
-            }
-          } else if (carrier.flowing || stubborn) {
-            const before = told
-            const some = !carrier.isEmpty && n > 0
-            carrier[what](n)
-            if (some) assert.isAbove(told, before)
+      fc.property(
+        messages,
+        actions,
+        fc.boolean(),
+        fc.nat(),
+        fc.boolean(),
+        fc.nat(2),
+        (list, steps, stubborn, cut, isCut, eager) => {
+          const whole = Buffer.concat(list.map(({ header, length }, i) => frame(payload(length, i), header)))
+          const stream = isCut ? whole.subarray(0, cut % (whole.length + 1)) : whole
+          const carrier = new Carrier(stream)
+          const { reader } = carrier
+          const seen: Array<Taken> = []
+          let told = 0
+          // a fiber that waits goes on within the call
+          reader.arrived = () => {
+            told++
+            for (let n = eager; n > 0 && reader.nextSize !== undefined && reader.isReady; n--) seen.push(reader.take())
           }
+          let trusted = false
+          for (const { do: what, n } of steps) {
+            if (what === "trust") {
+              if (!trusted) reader.trust(limit)
+              trusted = true
+            } else if (what === "take") {
+              for (let i = 0; i < n; i++) {
+                const size = reader.nextSize
+                const one = reader.take()
+                if (one === undefined) break
+                assert.isTrue(isMessage(one))
+                assert.strictEqual((one as Uint8Array).length, size)
+                seen.push(one)
+              }
+            } else if (carrier.flowing || stubborn) {
+              const before = told
+              const some = !carrier.isEmpty && n > 0
+              carrier[what](n)
+              if (some) assert.isAbove(told, before)
+            }
+          }
+          reader.arrived = () => {}
+          same(drain(carrier, "lend", 9_999, seen), naive(stream))
         }
-        same(drain(carrier, "lend", 9_999, seen), naive(stream))
-      }),
+      ),
       { numRuns: rounds(150, 5_000) }
     )
   })
