@@ -34,11 +34,11 @@ describe("memory is flat", () => {
       const { after, before } = yield* run("calls", rounds(2000, 50_000))
       flat("parent", before.parent, after.parent, 512 * KiB)
       flat("child", before.child!, after.child!, 512 * KiB)
-    }), rounds(60_000, 300_000))
+    }), rounds(120_000, 300_000))
 
   it.live("after children that end in every way", () =>
     Effect.gen(function*() {
       const { after, before } = yield* run("children", rounds(8, 200))
       flat("parent", before.parent, after.parent, rounds(1024, 2048) * KiB)
-    }), rounds(60_000, 300_000))
+    }), rounds(120_000, 300_000))
 })
