@@ -2,6 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import * as Data from "effect/Data"
 import * as Redacted from "effect/Redacted"
 import * as Schema from "effect/Schema"
+import { inspect } from "node:util"
 import { runInNewContext } from "node:vm"
 import { remoteDefect } from "../../../src/wire/internal/defect.ts"
 import { RemoteDefect, RemoteError } from "../../../src/wire/RemoteError.ts"
@@ -63,7 +64,8 @@ describe("anything else is shown", () => {
         }
       }),
       "object",
-      "{}"
+      // Node.js 26 says that it is one
+      inspect(new Proxy({}, {}))
     ],
     "a secret": [{ password: Redacted.make("hush") }, "object", "{ password: <redacted> }"]
   }
