@@ -51,7 +51,8 @@ const options = Effect.try({
 const main = Effect.gen(function*() {
   const { json, names, publish, quick } = yield* options
   const tables: Array<string> = []
-  if (!json) yield* Console.log(`${Report.machine()}\n`)
+  const machine = Report.machine()
+  if (!json) yield* Console.log(`${machine}\n`)
   for (const name of names) {
     const rows: Array<Row> = []
     yield* Effect.scoped(Effect.gen(function*() {
@@ -65,7 +66,7 @@ const main = Effect.gen(function*() {
     tables.push(Report.table(rows))
     yield* Console.log(`${tables.at(-1)}\n`)
   }
-  if (publish) yield* Effect.sync(() => Report.publish(tables))
+  if (publish) yield* Effect.sync(() => Report.publish(machine, tables))
 })
 
 /** What a peer throws where nobody can catch it ends the run in order. */

@@ -1,6 +1,6 @@
 /** Rows as people read them: a table of Markdown a case, in a terminal and in docs/benchmarks.md. */
 import { readFileSync, writeFileSync } from "node:fs"
-import { availableParallelism, cpus } from "node:os"
+import { availableParallelism, cpus, loadavg } from "node:os"
 import type { Row } from "./harness.ts"
 
 const shown = (value: number | undefined): string =>
@@ -30,18 +30,18 @@ export const table = (rows: ReadonlyArray<Row>): string => {
   return [head, `| ${widths.map((width) => "-".repeat(width)).join(" | ")} |`, ...body].join("\n")
 }
 
-/** On what it was measured. */
+/** On what it is measured, and how busy that is now. */
 export const machine = (): string =>
   `Node.js ${process.version}, ${process.platform} ${process.arch}, ${availableParallelism()} cores (${
     cpus()[0]!.model.trim()
-  })`
+  }), load average ${loadavg()[0]!.toFixed(1)} before the run`
 
 const page = new URL("../docs/benchmarks.md", import.meta.url)
 const marks = /(<!-- results -->\n)[^]*(<!-- end of results -->)/
 
 /** Puts tables in the place of the last ones. */
-export const publish = (tables: ReadonlyArray<string>): void => {
+export const publish = (machine: string, tables: ReadonlyArray<string>): void => {
   const date = new Date().toISOString().slice(0, 10)
-  const results = `\n${date}, ${machine()}.\n\n${tables.join("\n\n")}\n\n`
+  const results = `\n${date}, ${machine}.\n\n${tables.join("\n\n")}\n\n`
   writeFileSync(page, readFileSync(page, "utf8").replace(marks, (_, begin, end) => `${begin}${results}${end}`))
 }
