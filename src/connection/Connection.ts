@@ -7,25 +7,34 @@
  * @since 0.1.0
  */
 import * as Cause from "effect/Cause"
-import type * as Duration from "effect/Duration"
+import * as Context from "effect/Context"
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import type * as Schedule from "effect/Schedule"
-import type * as Schema from "effect/Schema"
+import * as Schema from "effect/Schema"
+import * as SchemaIssue from "effect/SchemaIssue"
+import * as SchemaTransformation from "effect/SchemaTransformation"
 import type * as Scope from "effect/Scope"
 import * as Sink from "effect/Sink"
 import * as Stream from "effect/Stream"
+import type * as Net from "node:net"
 import * as RealTime from "../wire/internal/realTime.ts"
 import * as Address from "./Address.ts"
 import type { Credentials } from "./Authentication.ts"
 import { ConnectionError, HandshakeTimeout } from "./ConnectionError.ts"
+import * as Claims_ from "./internal/claims.ts"
+import * as Half from "./internal/half.ts"
 import { authenticate } from "./internal/handshake.ts"
 import { Link } from "./internal/link.ts"
 import * as Open from "./internal/open.ts"
-import { type Common, resolve, strangersLimit } from "./internal/options.ts"
+import { type Common, defaultLimit, resolve, strangersLimit } from "./internal/options.ts"
 import * as OwnAddresses from "./internal/ownAddresses.ts"
 import * as Secure from "./internal/secure.ts"
+import * as Wait from "./internal/wait.ts"
+import type { Listener } from "./Listener.ts"
 
 /**
  * How a message is received.
@@ -208,6 +217,233 @@ const connectOnce = (input: Address.Input, options: ConnectOptions) =>
       return link
     })
   )
+
+// ---------------------------------------------------------------------------------------------- pipes
+
+/**
+ * How a pipe is made.
+ *
+ * @stability unstable
+ * @category options
+ * @since 0.1.0
+ */
+export interface PipeOptions {
+  /** whether both ends go both ways; default true */
+  readonly duplex?: boolean | undefined
+  /** bytes of the longest message; default 256 MiB */
+  readonly limit?: number | undefined
+}
+
+/**
+ * Two connected ends in this process: CPython's `multiprocessing.Pipe`.
+ *
+ * **When to use**
+ *
+ * To let two processes that this one knows talk to each other, or a child to this one: send an end, with `schema`, in a
+ * payload, a result or a message. Within one process a `Queue` is simpler.
+ *
+ * **Details**
+ *
+ * The Scope owns both ends, and closes those that have not been sent away. They are in memory, and cost no descriptor,
+ * until one is. With `duplex: false` the first end can only receive and the second one only send; the wrong use fails
+ * with `WrongDirection`.
+ *
+ * **Example** (A child that reports its progress)
+ *
+ * ```ts
+ * Effect.gen(function*() {
+ *   const [reports, reporter] = yield* Connection.pipe({ duplex: false })
+ *   const indexer = yield* Indexer
+ *   const running = yield* Effect.forkScoped(indexer.index({ folder, reporter }))
+ *   yield* Stream.runForEach(Connection.values(reports, Progress), Console.log)
+ * })
+ * ```
+ *
+ * @stability unstable
+ * @category constructors
+ * @since 0.1.0
+ */
+export const pipe = (
+  options: PipeOptions = {}
+): Effect.Effect<readonly [Connection, Connection], never, Scope.Scope> => {
+  const { duplex = true, limit = defaultLimit } = options
+  const make = Effect.sync(() => {
+    const [first, second] = Half.pair()
+    const end = (stream: typeof first, ways: { readonly readable: boolean; readonly writable: boolean }) => {
+      const link = new Link(stream, { peer: "the other end of a pipe", limit, ways })
+      link.trust(limit)
+      return link
+    }
+    return [
+      end(first, { readable: true, writable: duplex }),
+      end(second, { readable: duplex, writable: true })
+    ] as const
+  })
+  // Together: each may wait for the other to read.
+  return Effect.acquireRelease(make, (ends) => Effect.forEach(ends, (end) => end.close, { concurrency: 2 }))
+}
+
+/**
+ * Lets ends of connections travel in messages: what `schema` needs, in the process that sends one and in the one that
+ * receives it.
+ *
+ * @stability unstable
+ * @category services
+ * @since 0.1.0
+ */
+export class Claims extends Context.Service<Claims, Claims_.Claims>()("effect-multiprocessing/Connection/Claims") {}
+
+/**
+ * How `layerClaimsWith` lets ends travel.
+ *
+ * @stability unstable
+ * @category options
+ * @since 0.1.0
+ */
+export interface ClaimsOptions {
+  /** how long an end that was sent waits for its receiver; then its other side sees `EndOfStream`. Default 1 minute */
+  readonly expiry?: Duration.Input | undefined
+  /** bytes of the longest message of an end that was received; default 256 MiB */
+  readonly limit?: number | undefined
+}
+
+/**
+ * `Claims`, with options.
+ *
+ * @stability unstable
+ * @category layers
+ * @since 0.1.0
+ */
+export const layerClaimsWith = (options: ClaimsOptions): Layer.Layer<Claims> =>
+  Layer.effect(
+    Claims,
+    Claims_.make({ expiry: Duration.toMillis(options.expiry ?? "1 minute"), limit: options.limit })
+  )
+
+/**
+ * `Claims`, to be provided at the edge of a program and in the module of a child.
+ *
+ * **Details**
+ *
+ * The Layer owns the ends that this process has received, and carries the bytes of those that it has sent: it must
+ * outlive both. The first end that is sent makes a Unix domain socket, where its receiver fetches it; a process that
+ * only receives has none.
+ *
+ * @stability unstable
+ * @category layers
+ * @since 0.1.0
+ */
+export const layerClaims: Layer.Layer<Claims> = layerClaimsWith({})
+
+const Ticket = Schema.Struct({
+  path: Schema.String,
+  token: Schema.Uint8Array,
+  readable: Schema.Boolean,
+  writable: Schema.Boolean
+})
+
+const orIssue = <A>(
+  effect: Effect.Effect<A, ConnectionError, Claims>,
+  // what the issue shows, which must not be the token
+  shown: string
+): Effect.Effect<A, SchemaIssue.Issue, Claims> =>
+  Effect.mapError(effect, ({ message }) => new SchemaIssue.InvalidValue({ message }, shown, undefined))
+
+/**
+ * The Schema of a connection, with which one end of it is sent to another process of this user and machine.
+ *
+ * **When to use**
+ *
+ * In a method's payload or result, or in the Schema of a message. An end of a `pipe`, or any other connection.
+ *
+ * **Details**
+ *
+ * To encode it takes the end away from this process: whoever still uses it here fails with `ConnectionMoved`. To decode
+ * it fetches it: what was sent to it meanwhile arrives, and messages go both ways. It may travel on from there. What
+ * travels is a ticket that is good once, and for a minute: a second claim fails, as `DecodeFailed` or `NotDecodable`. An
+ * end that nobody claims is closed.
+ *
+ * The bytes of an end that was sent pass through the process that has sent it, unless the other end is in that process.
+ * If it ends, so does the connection.
+ *
+ * **Gotchas**
+ *
+ * A ticket is a secret: whoever sees the message can take the end. The receiver's `Claims` owns the end, not the Scope of
+ * a call: close it when it is done with.
+ *
+ * In-process services hand the end on as it is: nothing is encoded, and nothing taken away.
+ *
+ * **Example** (A message with an end in it)
+ *
+ * ```ts
+ * class Indexer extends Remote.Service<Indexer>()("app/Indexer", {
+ *   index: { payload: { folder: Schema.String, reporter: Connection.schema } }
+ * }) {}
+ * ```
+ *
+ * @stability unstable
+ * @category schemas
+ * @since 0.1.0
+ */
+export const schema: Schema.Codec<Connection, typeof Ticket.Encoded, Claims, Claims> = Ticket.pipe(
+  Schema.decodeTo(
+    Schema.declare((value): value is Connection => value instanceof Link, {
+      identifier: "Connection",
+      expected: "a connection"
+    }),
+    SchemaTransformation.transformEffect({
+      decode: (ticket: typeof Ticket.Type) =>
+        orIssue(Effect.flatMap(Claims, ({ claim }) => claim(ticket)), `unix:${ticket.path}`),
+      encode: (connection: Connection) =>
+        orIssue(Effect.flatMap(Claims, ({ offer }) => offer(connection)), connection.peer)
+    })
+  )
+)
+
+// ---------------------------------------------------------------------------------------------- waiting
+
+/**
+ * What can be waited for: something to receive, or the end, of a connection or a socket; somebody to accept; the end of
+ * an Effect, such as a process's `sentinel`.
+ *
+ * @stability unstable
+ * @category models
+ * @since 0.1.0
+ */
+export type Waitable<R = any> =
+  | Connection
+  | Listener["Service"]
+  | Net.Socket
+  | Effect.Effect<unknown, unknown, R>
+
+type ServicesOf<W> = W extends Effect.Effect<unknown, unknown, infer R> ? R : never
+
+/**
+ * All of these that are ready, in the order in which they were given: CPython's `multiprocessing.connection.wait`.
+ *
+ * **When to use**
+ *
+ * Where one fiber looks after many connections; with a fiber each, `Stream.mergeAll` of their messages is simpler.
+ *
+ * **Details**
+ *
+ * Waits until at least one is ready, or the time is over: then the result is empty. With a `timeout` of 0 it looks once,
+ * after a turn of the event loop. Nothing is received, accepted or read. Effects are run for as long as this waits, and
+ * are ready when they have ended, however that was; they are interrupted, and run again by the next `wait`.
+ *
+ * **Gotchas**
+ *
+ * A socket must be paused, or have no reader yet: one that flows is empty whenever this looks.
+ *
+ * @stability unstable
+ * @category waiting
+ * @since 0.1.0
+ */
+export const wait = <const W extends ReadonlyArray<Waitable>>(
+  waitables: W,
+  options?: { readonly timeout?: Duration.Input | undefined }
+): Effect.Effect<Array<W[number]>, never, ServicesOf<W[number]>> =>
+  Wait.wait(waitables, options?.timeout === undefined ? Number.POSITIVE_INFINITY : Duration.toMillis(options.timeout))
 
 // ---------------------------------------------------------------------------------------------- views
 

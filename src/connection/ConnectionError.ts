@@ -242,6 +242,39 @@ export class ConnectionClosed extends Schema.TaggedError<ConnectionClosed>("effe
 }
 
 /**
+ * This end was sent to another process, and belongs to whoever has claimed it there.
+ *
+ * @stability unstable
+ * @category errors
+ * @since 0.1.0
+ */
+export class ConnectionMoved extends Schema.TaggedError<ConnectionMoved>("effect-multiprocessing/ConnectionMoved")(
+  "ConnectionMoved",
+  { peer: Schema.String }
+) {
+  override get message(): string {
+    return `this end of the connection to ${this.peer} was sent to another process`
+  }
+}
+
+/**
+ * An end that arrived in a message could not be taken: it was claimed before, it was not claimed in time, or the process
+ * that has sent it is gone.
+ *
+ * @stability unstable
+ * @category errors
+ * @since 0.1.0
+ */
+export class ClaimRefused extends Schema.TaggedError<ClaimRefused>("effect-multiprocessing/ClaimRefused")(
+  "ClaimRefused",
+  { peer: Schema.String, detail: Schema.String }
+) {
+  override get message(): string {
+    return `${this.peer} does not give away what was sent: ${this.detail}`
+  }
+}
+
+/**
  * A message is longer than the receiver's limit. An announced one was not read, and the connection cannot be read any
  * more; one that was to be sent was not sent.
  *
@@ -374,6 +407,8 @@ export const ConnectionErrorReason = Schema.Union([
   Truncated,
   ConnectionBroken,
   ConnectionClosed,
+  ConnectionMoved,
+  ClaimRefused,
   MessageTooLong,
   WrongDirection,
   NotEncodable,

@@ -69,6 +69,8 @@ export class Listener extends Context.Service<Listener, {
   readonly address: Address.Address
   /** The next peer that has shown its key. The Scope owns the connection. */
   readonly accept: Effect.Effect<Connection, ConnectionError, Scope.Scope>
+  /** Completes when `accept` has not to wait; accepts nobody. */
+  readonly arrival: Effect.Effect<void>
   /** Runs a handler for each of them, each in a fiber and a Scope of its own; ends with the listener. */
   readonly run: <R>(
     handler: (connection: Connection) => Effect.Effect<unknown, unknown, R>
@@ -98,9 +100,10 @@ export class Listener extends Context.Service<Listener, {
  * @since 0.1.0
  */
 export const make = (options: Options): Effect.Effect<Listener["Service"], ConnectionError, Scope.Scope> =>
-  Effect.map(Doorway.open(options), ({ accept, address }) => ({
+  Effect.map(Doorway.open(options), ({ accept, address, arrival }) => ({
     address,
     accept,
+    arrival,
     run: (handler) =>
       Effect.scoped(Effect.gen(function*() {
         const fibers = yield* FiberSet.make()

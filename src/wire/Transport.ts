@@ -7,7 +7,7 @@
  * @stability unstable
  * @since 0.1.0
  */
-import type * as Net from "node:net"
+import type { Duplex } from "node:stream"
 
 /**
  * Where a `Transport` delivers what arrives.
@@ -75,7 +75,7 @@ export interface Inlet {
 }
 
 /**
- * A socket of `node:net` as a `Transport`.
+ * A socket of `node:net`, or another duplex of `node:stream`, as a `Transport`.
  *
  * **Details**
  *
@@ -88,7 +88,7 @@ export interface Inlet {
  * @since 0.1.0
  */
 export const fromSocket = (
-  socket: Net.Socket,
+  socket: Duplex,
   options: {
     readonly peer: string
     readonly inlet?: Inlet | undefined

@@ -27,14 +27,30 @@ const mostWaiting = 1024
 export interface Doorway {
   readonly address: Address.Address
   readonly accept: Effect.Effect<Link, ConnectionError, Scope.Scope>
+  readonly arrival: Effect.Effect<void>
+}
+
+/** What becomes of those who come, where they are not to be accepted. */
+export interface Reception {
+  /** Fails if it is not one of those who may come in. */
+  readonly known: (link: Link) => Effect.Effect<void, ConnectionError>
+  /** It is yours. */
+  readonly welcome: (link: Link) => void
 }
 
 export const open = Effect.fnUntraced(
-  function*(options: Options): Effect.fn.Return<Doorway, ConnectionError, Scope.Scope> {
+  function*(options: Options, reception?: Reception): Effect.fn.Return<Doorway, ConnectionError, Scope.Scope> {
     // First of all: from when on there is a socket, somebody may come.
     const receive = options.tls === undefined ? undefined : yield* Secure.receive(nameOf(options), options.tls)
     const { address, resolved, server } = yield* listen(options)
-    const hall = new Hall(Address.format(address), options, resolved, receive, yield* FiberSet.makeRuntime<never>())
+    const hall = new Hall(
+      Address.format(address),
+      options,
+      resolved,
+      receive,
+      yield* FiberSet.makeRuntime<never>(),
+      reception
+    )
     // Before the fibers of the handshakes are interrupted: nobody comes in any more.
     yield* Effect.addFinalizer(() => hall.close)
     yield* Effect.acquireRelease(
@@ -42,7 +58,7 @@ export const open = Effect.fnUntraced(
       () => Effect.sync(() => OwnAddresses.remove(address))
     )
     server.on("connection", hall.enter)
-    return { address, accept: hall.accept }
+    return { address, accept: hall.accept, arrival: hall.arrival }
   }
 )
 
@@ -79,6 +95,7 @@ class Hall {
   private readonly mostPending: number
   private readonly refused: (error: ConnectionError) => Effect.Effect<void>
   private readonly run: (effect: Effect.Effect<void>) => unknown
+  private readonly reception: Reception | undefined
   /** in the order in which they came */
   private readonly strangers = new Set<Stranger>()
   private readonly guests: Array<Link> = []
@@ -91,7 +108,8 @@ class Hall {
     options: Options,
     resolved: Resolved,
     receive: Secure.Receive | undefined,
-    run: (effect: Effect.Effect<void>) => unknown
+    run: (effect: Effect.Effect<void>) => unknown,
+    reception: Reception | undefined
   ) {
     this.name = name
     this.resolved = resolved
@@ -99,6 +117,7 @@ class Hall {
     this.mostPending = options.pending ?? defaultPending
     this.refused = options.onRefused ?? ((error) => Effect.logDebug(error.message))
     this.run = run
+    this.reception = reception
   }
 
   readonly enter = (socket: Net.Socket): void => {
@@ -128,6 +147,7 @@ class Hall {
 
   /** Has shown the key. */
   private known(link: Link): Effect.Effect<Link, ConnectionError> {
+    if (this.reception !== undefined) return Effect.as(this.reception.known(link), link)
     const { authKey, policy } = this.resolved
     return authKey === "none" ? Effect.succeed(link) : Effect.as(authenticate(link, "listener", authKey, policy), link)
   }
@@ -164,6 +184,10 @@ class Hall {
     }
     this.strangers.delete(stranger)
     link.trust(this.resolved.limit)
+    if (this.reception !== undefined) {
+      this.reception.welcome(link)
+      return Effect.void
+    }
     this.guests.push(link)
     for (const host of this.hosts) host()
     return Effect.void
@@ -178,7 +202,8 @@ class Hall {
     return Effect.tap(take, (link) => Effect.addFinalizer(() => link.close))
   })
 
-  private readonly arrival: Effect.Effect<void> = Effect.callback((resume) => {
+  /** Completes when `accept` would not wait. */
+  readonly arrival: Effect.Effect<void> = Effect.callback((resume) => {
     const host = (): void => {
       if (this.isOpen && this.guests.length === 0) return
       this.hosts.delete(host)

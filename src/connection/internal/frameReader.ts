@@ -197,6 +197,11 @@ export class FrameReader implements Receiver {
     this.long = { header, buffer, at }
   }
 
+  /** Why nothing can be read any more, besides what is there. */
+  get flaw(): Flaw | undefined {
+    return this.over
+  }
+
   /** Bytes of the next message, when its header has arrived. */
   get nextSize(): number | undefined {
     return this.long === undefined ? this.front()?.length : this.long.buffer.length

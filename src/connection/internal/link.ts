@@ -5,7 +5,8 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
 import type * as Schema from "effect/Schema"
-import type * as Net from "node:net"
+import * as Net from "node:net"
+import type { Duplex } from "node:stream"
 import type * as Codec from "../../wire/Codec.ts"
 import type { Inlet } from "../../wire/internal/inlet.ts"
 import { isSuccess, issueOf } from "../../wire/internal/issue.ts"
@@ -19,6 +20,7 @@ import { ConnectionError, type ConnectionErrorReason } from "../ConnectionError.
 import * as Format from "./format.ts"
 import { type Flaw, FrameReader, isMessage } from "./frameReader.ts"
 import { Outlet } from "./outlet.ts"
+import type { Loose } from "./relay.ts"
 
 /** milliseconds that a closing connection waits for the kernel to take what was sent */
 const farewellTime = 5_000
@@ -33,20 +35,21 @@ const failWith = (reason: ConnectionErrorReason) => Exit.fail(new ConnectionErro
 
 export class Link implements Connection {
   readonly peer: string
-  readonly readable: boolean
-  readonly writable: boolean
-  private readonly socket: Net.Socket
+  readable: boolean
+  writable: boolean
+  private readonly socket: Duplex
   private readonly inlet: Inlet | undefined
   private readonly reader: FrameReader
   private readonly outlet: Outlet
   private closing: Promise<void> | undefined
+  private moved = false
   private longestSent: number
   private failure: NodeJS.ErrnoException | undefined
   /** told when something has arrived, or the end; each looks for itself */
   private readonly watchers = new Set<() => void>()
 
   /** `limit`: bytes of the longest message that is received, and sent. */
-  constructor(socket: Net.Socket, options: {
+  constructor(socket: Duplex, options: {
     readonly peer: string
     readonly limit: number
     readonly inlet?: Inlet | undefined
@@ -70,7 +73,7 @@ export class Link implements Connection {
     if (inlet === undefined) socket.on("data", reader.push)
     else inlet.redirect(reader)
     // Frames of a tick leave in one write already: nothing is gained by waiting for more of them.
-    socket.setNoDelay(true)
+    if (socket instanceof Net.Socket) socket.setNoDelay(true)
     // A socket that is already gone emits no event any more.
     if (socket.closed) process.nextTick(this.onClose)
     else socket.resume()
@@ -88,7 +91,9 @@ export class Link implements Connection {
   }
 
   /** The peer has shown that it has the key. */
-  trust(limit: number): void {
+  trust(limit: number, ways: Ways = this): void {
+    this.readable = ways.readable
+    this.writable = ways.writable
     this.longestSent = limit
     this.outlet.trust()
     this.reader.trust(limit)
@@ -117,8 +122,11 @@ export class Link implements Connection {
     return take
   }
 
-  /** Everybody who waits looks again; who is interrupted has taken nothing. */
-  private readonly arrival: Effect.Effect<void> = Effect.callback((resume) => {
+  /**
+   * Completes when something can be received, or the end. Everybody who waits looks again; who is interrupted has taken
+   * nothing.
+   */
+  readonly arrival: Effect.Effect<void> = Effect.callback((resume) => {
     const watcher = (): void => {
       if (!this.isReady()) return
       this.watchers.delete(watcher)
@@ -227,7 +235,7 @@ export class Link implements Connection {
 
   private refusal(way: "read" | "write"): ConnectionErrorReason | undefined {
     const { peer } = this
-    if (this.closing !== undefined) return new Errors.ConnectionClosed({ peer })
+    if (this.closing !== undefined) return this.closed
     if (way === "read" ? !this.readable : !this.writable) {
       return new Errors.WrongDirection({ peer, end: way === "read" ? "write-only" : "read-only" })
     }
@@ -236,6 +244,11 @@ export class Link implements Connection {
       return new Errors.ConnectionBroken({ peer, code, detail })
     }
     return undefined
+  }
+
+  private get closed(): ConnectionErrorReason {
+    const { moved, peer } = this
+    return moved ? new Errors.ConnectionMoved({ peer }) : new Errors.ConnectionClosed({ peer })
   }
 
   private reasonOf(flaw: Flaw): ConnectionErrorReason {
@@ -255,6 +268,12 @@ export class Link implements Connection {
   }
 
   readonly close: Effect.Effect<void> = Effect.promise(() => this.closing ??= Promise.resolve().then(() => this.end()))
+
+  /** Calls back when the socket is gone. */
+  whenClosed(callback: () => void): void {
+    if (this.socket.closed) callback()
+    else this.socket.once("close", callback)
+  }
 
   get isOpen(): boolean {
     return this.closing === undefined
@@ -293,13 +312,36 @@ export class Link implements Connection {
 
   /** Gives the socket to a session; the connection is closed for everybody else. */
   toTransport(): Transport.Transport {
-    const { inlet, peer, reader, socket } = this
+    const { peer } = this
+    const { inlet, leftover, stream } = this.release()
+    return Transport.fromSocket(stream, { peer, inlet, leftover })
+  }
+
+  /** Why it cannot be given to another process, if so. */
+  get settled(): ConnectionErrorReason | undefined {
+    if (this.closing !== undefined) return this.closed
+    const { flaw } = this.reader
+    return flaw === undefined || flaw._tag === "Ended" ? undefined : this.reasonOf(flaw)
+  }
+
+  /** Gives away what it stands on, to be carried elsewhere; it has moved for everybody who has it. */
+  move(): Loose {
+    this.moved = true
+    const loose = this.release()
+    // Those who wait find that it has moved.
+    this.outlet.stop()
+    for (const watcher of this.watchers) watcher()
+    return loose
+  }
+
+  private release(): Loose {
+    const { inlet, reader, socket } = this
     this.outlet.flush()
     this.closing = Promise.resolve()
     socket.off("error", this.onError).off("end", this.onEnd).off("close", this.onClose).off("data", reader.push)
-    socket.pause()
+    socket.on("error", () => {}).pause()
     if (inlet !== undefined) inlet.hold(nothing)
-    return Transport.fromSocket(socket, { peer, inlet, leftover: reader.release() })
+    return { stream: socket, inlet, leftover: reader.release() }
   }
 }
 

@@ -23,7 +23,8 @@ export interface Common {
 /** bytes of a message from somebody who has not shown the key */
 export const strangersLimit = Challenge.longestMessage
 
-const defaultLimit = 256 << 20
+/** bytes of any other message */
+export const defaultLimit = 256 << 20
 
 export interface Resolved {
   readonly address: Address.Address

@@ -1,7 +1,7 @@
 /**
  * CPython's frames out: those of a tick leave in one write, and whoever sends waits while more than a budget is unsent.
  */
-import type * as Net from "node:net"
+import type { Duplex } from "node:stream"
 import { Writer } from "../../wire/internal/writer.ts"
 
 /** bytes that may be written and unsent before senders wait */
@@ -21,14 +21,14 @@ const bigEndian = (value: number): number =>
   ((value >>> 24) | ((value >>> 8) & 0xff00) | ((value << 8) & 0xff_0000) | (value << 24)) >>> 0
 
 export class Outlet {
-  private readonly socket: Net.Socket
+  private readonly socket: Duplex
   private writer = new Writer(strangersBuffer)
   private readonly waiting = new Set<() => void>()
   private scheduled = false
   private armed = false
   private waking = false
 
-  constructor(socket: Net.Socket) {
+  constructor(socket: Duplex) {
     this.socket = socket
   }
 
