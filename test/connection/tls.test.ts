@@ -5,6 +5,9 @@ import * as AuthKey from "effect-multiprocessing/AuthKey"
 import * as Connection from "effect-multiprocessing/Connection"
 import type { ConnectionError, ConnectionErrorReason } from "effect-multiprocessing/ConnectionError"
 import * as Listener from "effect-multiprocessing/Listener"
+import * as Remote from "effect-multiprocessing/Remote"
+import * as RemoteClient from "effect-multiprocessing/RemoteClient"
+import * as RemoteServer from "effect-multiprocessing/RemoteServer"
 import { waitUntil } from "effect-multiprocessing/testing"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
@@ -14,6 +17,10 @@ import * as Net from "node:net"
 import { networkInterfaces } from "node:os"
 import * as Tls from "node:tls"
 import { ca, certificate } from "../support/certificates.ts"
+
+class Greeter extends Remote.Service<Greeter>()("test/Greeter", {
+  greet: { payload: { name: Schema.String }, success: Schema.String }
+}) {}
 
 const key = Effect.runSync(AuthKey.random)
 const shown = certificate("listener")
@@ -124,6 +131,26 @@ describe("who comes in", () => {
       const { port } = address as typeof Address.Tcp.Type
       yield* connect(Address.tcp(port, own.address), { authKey: "none", tls: { ca, servername: "localhost" } })
     })
+  )
+})
+
+describe("services at an address", () => {
+  live(
+    "are served over TLS, to who has a certificate and the key",
+    Effect.gen(function*() {
+      const { address } = yield* RemoteServer.make({
+        address: Address.tcp(0),
+        authKey: key,
+        services: [Greeter],
+        tls: { ...shown, ca, requestCert: true }
+      })
+      const options = { address, authKey: key, services: [Greeter] } as const
+      const greeted = Effect.flatMap(Greeter, ({ greet }) => greet({ name: "ann" }))
+      const known = RemoteClient.layer({ ...options, tls: { ca, ...certificate("client") } })
+      assert.strictEqual(yield* Effect.provide(greeted, known), "hello ann")
+      const unknown = RemoteClient.layer({ ...options, tls: { ca, ...certificate("unknown") } })
+      assert.strictEqual((yield* Effect.flip(Effect.provide(greeted, unknown))).reason._tag, "TlsFailed")
+    }).pipe(Effect.provide(Greeter.toLayer({ greet: ({ name }) => Effect.succeed(`hello ${name}`) })))
   )
 })
 

@@ -14,6 +14,13 @@ const lineOf = (file: string, text: string): number =>
 
 /** What is printed; a program's children print in their own time, so that those lines have no place among the others. */
 const printed: Record<string, (lines: ReadonlyArray<string>) => void> = {
+  connections: (lines) =>
+    assert.deepStrictEqual(lines, [
+      "question 1 has 5 words",
+      "another key: AuthenticationFailed",
+      "0 connections have something to read",
+      "1 connection has something to read"
+    ]),
   deadlines: (lines) =>
     assert.deepStrictEqual(lines.toSorted(), [
       "child: thorough was interrupted",
@@ -54,6 +61,8 @@ const printed: Record<string, (lines: ReadonlyArray<string>) => void> = {
     assert.strictEqual(ticks.length, 2)
     assert.isAbove(ticks[1]!, ticks[0]!)
   },
+  pipes: (lines) =>
+    assert.deepStrictEqual(lines, ["1 of 3", "2 of 3", "3 of 3", "3 words", "the end that went: ConnectionMoved"]),
   process: (lines) => {
     const fromChild = (line: string) => line.startsWith("child:")
     assert.deepStrictEqual(lines.filter(fromChild), ["child: pondering", "child: cleaning up"])

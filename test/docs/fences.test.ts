@@ -52,14 +52,14 @@ describe("docs/getting-started.md", () => {
 })
 
 describe("links", () => {
-  for (const page of ["README.md", "docs/getting-started.md"]) {
+  for (const page of ["README.md", "docs/getting-started.md", "docs/connections.md", "docs/security.md"]) {
     it(`of ${page} lead somewhere`, () => {
       const links = Array.from(read(page).matchAll(/\]\(([^)]+)\)/g), ([, link]) => link!)
       const local = links.filter((link) => !link.startsWith("https://"))
       assert.isAbove(local.length, 0)
       for (const link of local) {
         const [path, heading] = link.split("#")
-        const target = resolve(repository, dirname(page), path!)
+        const target = path === "" ? join(repository, page) : resolve(repository, dirname(page), path!)
         assert.isTrue(existsSync(target), link)
         if (heading !== undefined) assert.include(anchors(target.slice(repository.length)), heading, link)
       }
