@@ -5,9 +5,12 @@ import { readdirSync, readFileSync } from "node:fs"
 import { basename, join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { run } from "../support/program.ts"
+import { pythons } from "../support/pythons.ts"
 import { folder, leftBehind } from "../support/spawned.ts"
 
 const examples = fileURLToPath(new URL("../../docs/examples", import.meta.url))
+
+const found = pythons("docs/examples/python.ts")
 
 const lineOf = (file: string, text: string): number =>
   readFileSync(join(examples, file), "utf8").split("\n").findIndex((line) => line.includes(text)) + 1
@@ -75,6 +78,16 @@ const printed: Record<string, (lines: ReadonlyArray<string>) => void> = {
       "killed: exit code -9, signal SIGKILL"
     ])
   },
+  python: (lines) =>
+    assert.deepStrictEqual(
+      lines,
+      found.length === 0 ? ["there is no python3 on this machine: nothing was asked"] : [
+        "of 1, 2, 3, 4: mean 2.5, median 2.5",
+        "of 1, 2, 3, 4, 10: mean 4, median 3",
+        `of nothing: ${lines[2]!.slice("of nothing: ".length)}`,
+        "Python has ended, too"
+      ]
+    ),
   services: (lines) =>
     assert.deepStrictEqual(lines, [
       "in this process: the right password is true, a wrong one false",

@@ -14,7 +14,7 @@ interface Fence {
 
 const fences = (page: string): ReadonlyArray<Fence> =>
   Array.from(
-    read(page).matchAll(/^```ts(?: file=(\S+))?.*\n([^]*?)^```$/gm),
+    read(page).matchAll(/^```(?:ts|py)(?: file=(\S+))?.*\n([^]*?)^```$/gm),
     ([, file, text]) => ({ file, text: text! })
   )
 
@@ -25,13 +25,15 @@ const anchor = (heading: string): string =>
 const anchors = (path: string): ReadonlyArray<string> =>
   Array.from(read(path).matchAll(/^#+ (.+)$/gm), ([, heading]) => anchor(heading!))
 
-describe("README.md", () => {
-  it("shows whole files", () => {
-    const shown = fences("README.md")
-    assert.isAbove(shown.length, 0)
-    for (const { file, text } of shown) assert.strictEqual(text, read(file!))
+for (const page of ["README.md", "docs/python.md"]) {
+  describe(page, () => {
+    it("shows whole files", () => {
+      const shown = fences(page)
+      assert.isAbove(shown.length, 0)
+      for (const { file, text } of shown) assert.strictEqual(text, read(file!))
+    })
   })
-})
+}
 
 describe("docs/getting-started.md", () => {
   const shown = fences("docs/getting-started.md")
@@ -52,7 +54,11 @@ describe("docs/getting-started.md", () => {
 })
 
 describe("links", () => {
-  for (const page of ["README.md", "docs/getting-started.md", "docs/connections.md", "docs/security.md"]) {
+  const pages = [
+    "README.md",
+    ...["getting-started", "connections", "security", "python", "from-python"].map((name) => `docs/${name}.md`)
+  ]
+  for (const page of pages) {
     it(`of ${page} lead somewhere`, () => {
       const links = Array.from(read(page).matchAll(/\]\(([^)]+)\)/g), ([, link]) => link!)
       const local = links.filter((link) => !link.startsWith("https://"))
