@@ -408,6 +408,11 @@ describe("ends and children", () => {
       const back = yield* ends.back({ end: b })
       assert.strictEqual(yield* back.receive(Schema.String), "before")
       yield* talk(a, back)
+      for (const [from, to] of [[a, back], [back, a]] as const) {
+        const sending = yield* Effect.forkScoped(Effect.repeat(from.sendBytes(big), { times: 3 }))
+        for (let i = 0; i < 4; i++) assert.strictEqual(Buffer.compare(yield* to.receiveBytes(), big), 0)
+        yield* Fiber.join(sending)
+      }
     })
   )
 

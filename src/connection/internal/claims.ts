@@ -70,8 +70,8 @@ export const make = Effect.fnUntraced(
     const scope = yield* Effect.scope
     /** by the digest of their token, in hexadecimal digits */
     const claims = new Map<string, Claim>()
-    /** whose claim has just been granted */
-    const takers = new WeakMap<Link, Claim>()
+    /** which claim somebody has shown the token of */
+    const wanted = new WeakMap<Link, string>()
     /** of ends that were sent, until they are closed */
     const away = new Set<Loose>()
     const claimed = new Set<Link>()
@@ -86,22 +86,31 @@ export const make = Effect.fnUntraced(
       })
     )
 
+    const own = (link: Link): void => {
+      claimed.add(link)
+      link.whenClosed(() => claimed.delete(link))
+    }
+
     const known = Effect.fnUntraced(function*(link: Link) {
       const name = Buffer.from(yield* link.receiveBytes()).toString("hex")
       // Who asks for what is not there is not told so: nothing that it could know answers to a random key.
       const token = claims.get(name)?.token ?? randomBytes(tokenSize)
       yield* authenticate(link, "listener", AuthKeys.make(token), {})
+      wanted.set(link, name)
+    })
+    const welcome = (link: Link): void => {
+      const name = wanted.get(link)!
       const claim = claims.get(name)
       if (claim === undefined) {
-        yield* Effect.andThen(link.sendBytes(refused), link.flush)
-        return yield* fail(new ClaimRefused({ peer: link.peer, detail: "somebody else was faster" }))
+        // Somebody else was faster, by a handshake's length.
+        own(link)
+        return void Effect.runFork(Effect.andThen(Effect.ignore(link.sendBytes(refused)), link.close))
       }
       claims.delete(name)
       claim.stopWaiting()
-      takers.set(link, claim)
-      yield* link.sendBytes(granted)
-    })
-    const welcome = (link: Link): void => relay(takers.get(link)!.loose, link.move())
+      Effect.runSync(Effect.ignore(link.sendBytes(granted)))
+      relay(claim.loose, link.move())
+    }
 
     // A process that only receives ends needs no socket.
     let door: Doorway.Doorway | undefined
@@ -163,8 +172,7 @@ export const make = Effect.fnUntraced(
           const exit = yield* Effect.exit(restore(RealTime.within(shown, deadline)))
           if (Exit.isSuccess(exit) && Option.isSome(exit.value) && exit.value.value && isOpen) {
             link.trust(limit, ticket)
-            claimed.add(link)
-            link.whenClosed(() => claimed.delete(link))
+            own(link)
             return link
           }
           link.destroy()
@@ -172,7 +180,7 @@ export const make = Effect.fnUntraced(
           return yield* fail(
             Option.isNone(exit.value)
               ? new HandshakeTimeout({ peer, timeout: deadline })
-              : because("it was claimed before, or not in time")
+              : because(isOpen ? "it was claimed before, or not in time" : closedDetail)
           )
         })
       )
