@@ -133,7 +133,9 @@ const flaw = (address: Address): string | undefined => {
       return bytes > longestPath ? `the name has ${bytes} bytes, it may have ${longestPath}` : undefined
     }
     case "Tcp":
-      if (!/^[^\s/[\]\0]+$/.test(address.host)) return "the host is no name and no IP address"
+      if (!/^[^\s:/[\]\0]+$/.test(address.host) && isIP(address.host) !== 6) {
+        return "the host is no name and no IP address"
+      }
       return Number.isInteger(address.port) && address.port >= 0 && address.port <= 65_535
         ? undefined
         : `${address.port} is no port`
