@@ -9,13 +9,14 @@ import * as Runtime from "effect/Runtime"
 import { parseArgs } from "node:util"
 import { bytes } from "./cases/bytes.ts"
 import { calls } from "./cases/calls.ts"
+import { connection } from "./cases/connection.ts"
 import { memory } from "./cases/memory.ts"
 import { start } from "./cases/start.ts"
 import { streams } from "./cases/streams.ts"
 import { type Case, measure, type Row } from "./harness.ts"
 import * as Report from "./report.ts"
 
-const cases: Readonly<Record<string, Case>> = { start, calls, streams, bytes, memory }
+const cases: Readonly<Record<string, Case>> = { start, calls, streams, bytes, memory, connection }
 
 const usage = `Usage: npm run bench -- [CASE ...] [--quick] [--json | --publish]
 

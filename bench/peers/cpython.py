@@ -4,9 +4,13 @@ import json
 import multiprocessing
 import sys
 import time
+from multiprocessing.connection import Client, Listener
 from multiprocessing.managers import BaseManager
 
 context = multiprocessing.get_context("spawn")
+
+
+KEY = b"of the benchmarks, and no secret"
 
 
 class Echo:
@@ -85,6 +89,13 @@ def answer_all(connection):
         pass
 
 
+def listen(started):
+    with Listener(authkey=KEY) as listener:
+        started.send(listener.address)
+        while True:
+            listener.accept().close()
+
+
 class Child:
     def __init__(self):
         self.connection, theirs = context.Pipe()
@@ -129,6 +140,7 @@ class Opened:
     def __init__(self):
         self._child = None
         self._manager = None
+        self._listener = None
 
     def child(self):
         if self._child is None:
@@ -142,7 +154,20 @@ class Opened:
             self._echo = self._manager.Echo()
         return self._echo
 
+    def address(self):
+        if self._listener is None:
+            ours, theirs = context.Pipe(duplex=False)
+            self._listener = context.Process(target=listen, args=(theirs,), daemon=True)
+            self._listener.start()
+            theirs.close()
+            self._address = ours.recv()
+            ours.close()
+        return self._address
+
     def end(self):
+        if self._listener is not None:
+            self._listener.terminate()
+            self._listener.join()
         if self._child is not None:
             self._child.end()
         if self._manager is not None:
@@ -213,9 +238,17 @@ def blobs(size, count):
     return millis_since(begin)
 
 
+def handshakes(count):
+    address = opened.address()
+    begin = time.perf_counter()
+    for _ in range(count):
+        Client(address, authkey=KEY).close()
+    return millis_since(begin)
+
+
 measures = {
     measure.__name__: measure
-    for measure in (first_answer, joined, pid, pipe, proxy, echo_bytes, numbers, blobs)
+    for measure in (first_answer, joined, pid, pipe, proxy, echo_bytes, numbers, blobs, handshakes)
 }
 
 

@@ -2,6 +2,7 @@
 import * as Effect from "effect/Effect"
 import * as ChildProcess from "node:child_process"
 import { createInterface } from "node:readline"
+import type { Talker } from "../talker.ts"
 import type { Solution, Timed } from "../worker.ts"
 import * as Child from "./child.ts"
 
@@ -50,6 +51,14 @@ export const cpythonPipe: Solution = Effect.map(cpython, (measure) => {
     blobs: (size) => (count) => measure("blobs", size, count)
   }
 })
+
+/** A child at the other end of a `Listener` with a key, and a proxy of a `BaseManager`. */
+export const cpythonConnection = Effect.map(cpython, (measure): Talker => ({
+  handshakes: (count) => measure("handshakes", count),
+  oneWay: (size) => (count) => measure("blobs", size, count),
+  echo: (size) => (count) => measure("echo_bytes", size, count),
+  tiny: (count) => measure("proxy", "tiny", count)
+}))
 
 /** A proxy of a `BaseManager`. */
 export const cpythonManager: Solution = Effect.map(cpython, (measure) => {

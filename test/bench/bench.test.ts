@@ -38,7 +38,8 @@ describe("bench", () => {
         "calls",
         "streams",
         "bytes",
-        "memory"
+        "memory",
+        "connection"
       ])
       assert.strictEqual(new Set(rows.map((row) => `${row.case}: ${row.name}`)).size, rows.length)
       for (const row of rows) {

@@ -1,0 +1,45 @@
+/** Messages and calls between processes that are not parent and child, over an authenticated Unix socket. */
+import * as Effect from "effect/Effect"
+import { type Case, type Contest, type Measure, openAll } from "../harness.ts"
+import { connection as ours } from "../ours/connection.ts"
+import { cpythonConnection } from "../peers/cpython.ts"
+import type { Talker } from "../talker.ts"
+
+const MiB = 1 << 20
+
+export const connection: Case = Effect.fnUntraced(function*(quick) {
+  const us = yield* ours
+  const peers = Object.entries(yield* openAll({ CPython: cpythonConnection }))
+  const contest = (
+    shape: Pick<Contest, "name" | "unit" | "better">,
+    measure: (talker: Talker) => Measure
+  ): Contest => ({
+    ...shape,
+    rounds: quick ? 1 : 9,
+    ours: measure(us),
+    peers: Object.fromEntries(peers.map(([name, peer]) => [name, measure(peer)])),
+    floors: {}
+  })
+  const perSecond = (count: number) => (millis: number) => count / (millis / 1000)
+  const many = quick ? 2_000 : 100_000
+  const few = quick ? 20 : 500
+  const echoes = quick ? 4 : 30
+  return [
+    contest(
+      { name: "16 bytes, one way", unit: "messages/s", better: "higher" },
+      ({ oneWay }) => Effect.map(oneWay(16)(many), perSecond(many))
+    ),
+    contest(
+      { name: "echo of 1 MiB", unit: "ms", better: "lower" },
+      ({ echo }) => Effect.map(echo(MiB)(echoes, 1), (millis) => millis / echoes)
+    ),
+    contest(
+      { name: "handshakes, one after another", unit: "handshakes/s", better: "higher" },
+      ({ handshakes }) => Effect.map(handshakes(few), perSecond(few))
+    ),
+    contest(
+      { name: "calls at an address, one after another", unit: "us", better: "lower" },
+      ({ tiny }) => Effect.map(tiny(few, 1), (millis) => 1000 * millis / few)
+    )
+  ]
+})

@@ -1,0 +1,66 @@
+/** This library, between processes that are not parent and child. */
+import * as Connection from "effect-multiprocessing/Connection"
+import * as RemoteClient from "effect-multiprocessing/RemoteClient"
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Stream from "effect/Stream"
+import * as ChildProcess from "node:child_process"
+import { once } from "node:events"
+import { mkdtempSync, rmSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { effectWorker } from "../effectWorker.ts"
+import { bytes } from "../payloads.ts"
+import * as Child from "../peers/child.ts"
+import type { Talker } from "../talker.ts"
+import * as W from "../worker.ts"
+import { authKey, Question } from "./connection.contract.ts"
+import { Worker } from "./contract.ts"
+
+const folder = Effect.acquireRelease(
+  Effect.sync(() => mkdtempSync(join(tmpdir(), "emp-bench-"))),
+  (path) => Effect.sync(() => rmSync(path, { recursive: true, force: true }))
+)
+
+export const connection = Effect.gen(function*() {
+  const at = yield* folder
+  const path = join(at, "c")
+  const services = join(at, "s")
+  const child = yield* Child.scoped(
+    () =>
+      ChildProcess.spawn(process.execPath, [Child.file("../ours/connection.child.ts"), path, services], {
+        stdio: ["pipe", "pipe", "inherit"],
+        detached: true
+      }),
+    (child) => child.stdin.end()
+  )
+  yield* Effect.tryPromise({ try: () => once(child.stdout, "data"), catch: (error) => error })
+  const open = Connection.connect(path, { authKey })
+  const talk = yield* open
+  const ask = (question: typeof Question.Type) => talk.send(Question, question)
+  const remote = yield* Layer.build(RemoteClient.layer({ address: services, authKey, services: [Worker] }))
+  const handshakes: W.Receive = (count) =>
+    W.timed(Effect.gen(function*() {
+      for (let i = 0; i < count; i++) yield* Effect.scoped(open)
+    }))
+  const oneWay = (size: number): W.Receive => (count) =>
+    W.timed(Effect.gen(function*() {
+      const { end, take } = W.blobsTaker(size)(count)
+      yield* ask({ _tag: "Send", count, size })
+      yield* Stream.runForEachArray(
+        Stream.take(Connection.bytes(talk), count),
+        (messages) => Effect.sync(() => messages.forEach(take))
+      )
+      end()
+    }))
+  const echo = (size: number): W.Echo => (count) =>
+    Effect.gen(function*() {
+      yield* ask({ _tag: "Echo", count })
+      return yield* W.echoByEffect(
+        bytes(size),
+        (message) => Effect.andThen(talk.sendBytes(message), talk.receiveBytes())
+      )(count, 1)
+    })
+  return { handshakes, oneWay, echo, tiny: effectWorker(Context.get(remote, Worker)).tiny! } satisfies Talker
+})
