@@ -1,5 +1,5 @@
 /** The texts of CPython's handshake: what is asked, and the answer that only the key gives. */
-import { createHmac, timingSafeEqual } from "node:crypto"
+import { createHmac, type KeyObject, timingSafeEqual } from "node:crypto"
 import { accepted, type Digest, type Policy } from "../Authentication.ts"
 
 export const tag = Buffer.from("#CHALLENGE#")
@@ -43,7 +43,7 @@ const digestOf = (message: Uint8Array): Digest | "legacy" | Refusal => {
   return isDigest(name) ? name : { _tag: "Digest", digest: name }
 }
 
-const mac = (digest: Digest | "legacy", key: Uint8Array, message: Uint8Array): Buffer =>
+const mac = (digest: Digest | "legacy", key: KeyObject, message: Uint8Array): Buffer =>
   createHmac(digest === "legacy" ? "md5" : hashes[digest], key).update(message).digest()
 
 const prefix = (digest: Digest): Buffer => Buffer.from(`{${digest}}`)
@@ -58,7 +58,7 @@ export const make = (random: Uint8Array, { challenge = "sha256" }: Policy): Uint
   Buffer.concat([prefix(challenge), random])
 
 /** The answer to a challenge without its tag. */
-export const answer = (challenge: Uint8Array, key: Uint8Array, policy: Policy): Uint8Array | Refusal => {
+export const answer = (challenge: Uint8Array, key: KeyObject, policy: Policy): Uint8Array | Refusal => {
   if (challenge.length < shortest) {
     return { _tag: "Malformed", detail: `a challenge of only ${challenge.length} bytes` }
   }
@@ -74,7 +74,7 @@ export const answer = (challenge: Uint8Array, key: Uint8Array, policy: Policy): 
 export const verify = (
   response: Uint8Array,
   challenge: Uint8Array,
-  key: Uint8Array,
+  key: KeyObject,
   policy: Policy
 ): Refusal | undefined => {
   const digest = digestOf(response)

@@ -51,6 +51,8 @@ export class FrameReader implements Receiver {
   private long: Long | undefined
   private over: Flaw | undefined
   private paused = false
+  /** the buffer becomes larger when it is full for the first time */
+  private mayGrow = false
   private readonly flow: (on: boolean) => void
 
   /** `flow` stops the carrier, and lets it go on. */
@@ -63,12 +65,19 @@ export class FrameReader implements Receiver {
   /** The peer is known: it may have more memory. */
   trust(limit: number): void {
     this.limit = limit
+    this.mayGrow = true
+    this.growIfFull()
+    this.refill()
+  }
+
+  private growIfFull(): void {
     const { end, main, start } = this
+    if (!this.mayGrow || end < main.length) return
+    this.mayGrow = false
     this.main = Buffer.allocUnsafeSlow(fullBuffer)
     main.copy(this.main, 0, start, end)
     this.start = 0
     this.end = end - start
-    this.refill()
   }
 
   // ---------------------------------------------------------------------------------------------- from the carrier
@@ -113,6 +122,7 @@ export class FrameReader implements Receiver {
 
   private settle(): void {
     this.hasHeard = true
+    this.growIfFull()
     this.beginLong()
     if (!this.paused && this.isFull) {
       this.paused = true
@@ -153,6 +163,7 @@ export class FrameReader implements Receiver {
   }
 
   private makeRoom(): void {
+    this.growIfFull()
     const { end, main, start } = this
     if (start === 0) return
     if (start < end) main.copyWithin(0, start, end)

@@ -5,6 +5,9 @@ import * as Address from "../Address.ts"
 import { ConnectFailed, ConnectionError } from "../ConnectionError.ts"
 import * as Secure from "./secure.ts"
 
+/** bytes of a buffer that nobody reads into */
+const unused = 16
+
 /** A socket that is being connected. */
 export interface Opening {
   readonly socket: Net.Socket
@@ -31,7 +34,8 @@ export const target = (address: Address.Address): { readonly path: string } | {
 }
 
 export const connect = (address: Address.Address, dial: Secure.Dial | undefined): Opening => {
-  const inlet = Inlet.make()
+  // A Link reads into memory of its own from the beginning.
+  const inlet = Inlet.make(unused)
   const peer = Address.format(address)
   const failed = ({ code = "EUNKNOWN", message: detail }: NodeJS.ErrnoException) =>
     new ConnectionError({ reason: new ConnectFailed({ address: peer, code, detail }) })

@@ -27,6 +27,8 @@ export class Outlet {
   private scheduled = false
   private armed = false
   private waking = false
+  /** the buffer becomes larger with the first tick that has several messages */
+  private mayGrow = false
 
   constructor(socket: Duplex) {
     this.socket = socket
@@ -34,6 +36,11 @@ export class Outlet {
 
   /** The peer is known: it may have more memory. */
   trust(): void {
+    this.mayGrow = true
+  }
+
+  private grow(): void {
+    this.mayGrow = false
     this.flush()
     this.writer = new Writer()
   }
@@ -59,6 +66,7 @@ export class Outlet {
    * or if `write` throws.
    */
   put(limit: number, write: (writer: Writer) => void): number {
+    if (this.mayGrow && this.writer.unflushed > 0) this.grow()
     const { writer } = this
     writer.begin(4)
     try {

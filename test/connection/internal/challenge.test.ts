@@ -1,8 +1,9 @@
 import { assert, describe, it } from "@effect/vitest"
+import { createSecretKey } from "node:crypto"
 import { accepted, legacy, type Policy } from "../../../src/connection/Authentication.ts"
 import * as Challenge from "../../../src/connection/internal/challenge.ts"
 
-const key = Buffer.from("supadupasecretkey")
+const key = createSecretKey(Buffer.from("supadupasecretkey"))
 
 /** The bytes 0, 1, 2, ... behind a prefix. */
 const asked = (prefix: string, length: number) =>
@@ -46,7 +47,9 @@ describe("CPython's challenges", () => {
         assert.deepStrictEqual(Challenge.verify(other, challenge, key, legacy), { _tag: "Wrong" })
       }
       assert.deepStrictEqual(Challenge.verify(answer, asked(prefix, length + 1), key, legacy), { _tag: "Wrong" })
-      assert.deepStrictEqual(Challenge.verify(answer, challenge, Buffer.from("another key"), legacy), { _tag: "Wrong" })
+      assert.deepStrictEqual(Challenge.verify(answer, challenge, createSecretKey(Buffer.from("another key")), legacy), {
+        _tag: "Wrong"
+      })
       for (const shorter of [answer.subarray(0, -1), Buffer.concat([answer, Buffer.alloc(1)])]) {
         assert.isDefined(Challenge.verify(shorter, challenge, key, legacy))
       }
