@@ -13,11 +13,20 @@ interface Methods {
   readonly blobs: (_: { readonly count: number; readonly size: number }) => Stream.Stream<unknown, unknown>
 }
 
-export const effectWorker = ({ blobs, bytes, numbers, person, pid, tiny }: Methods): W.Worker => ({
+/** `done` is told of bytes that have been looked at. */
+export const effectWorker = (
+  { blobs, bytes, numbers, person, pid, tiny }: Methods,
+  done?: (bytes: Uint8Array) => Effect.Effect<void>
+): W.Worker => ({
   pid: pid(),
   tiny: W.echoByEffect(Payloads.tiny, tiny),
   person: W.echoByEffect(Payloads.person, person),
-  bytes: (size) => W.echoByEffect(Payloads.bytes(size), bytes),
+  bytes: (size) => W.echoByEffect(Payloads.bytes(size), bytes, done as (answer: unknown) => Effect.Effect<void>),
   numbers: (chunk) => W.receiveByEffect(W.numbersTaker, (count) => numbers({ count, chunk })),
-  blobs: (size) => W.receiveByEffect(W.blobsTaker(size), (count) => blobs({ count, size }))
+  blobs: (size) =>
+    W.receiveByEffect(
+      W.blobsTaker(size),
+      (count) => blobs({ count, size }),
+      done as (element: unknown) => Effect.Effect<void>
+    )
 })

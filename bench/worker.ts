@@ -68,18 +68,25 @@ export const echoByPromise =
       await Promise.all(Array.from({ length: inFlight }, loop))
     })
 
-export const echoByEffect =
-  <A, E>(payload: Payloads.Payload<A>, ask: (payload: A) => Effect.Effect<unknown, E>): Echo => (count, inFlight) =>
-    timed(Effect.suspend(() => {
-      let next = 0
-      const loop = Effect.gen(function*() {
-        while (next < count) {
-          const n = next++
-          check(payload, yield* ask(payload.make(n)), n)
-        }
-      })
-      return Effect.all(Array.from({ length: inFlight }, () => loop), { concurrency: inFlight, discard: true })
-    }))
+/** `done` is told of each answer that has been looked at. */
+export const echoByEffect = <A, E>(
+  payload: Payloads.Payload<A>,
+  ask: (payload: A) => Effect.Effect<unknown, E>,
+  done?: (answer: unknown) => Effect.Effect<void>
+): Echo =>
+(count, inFlight) =>
+  timed(Effect.suspend(() => {
+    let next = 0
+    const loop = Effect.gen(function*() {
+      while (next < count) {
+        const n = next++
+        const answer = yield* ask(payload.make(n))
+        check(payload, answer, n)
+        if (done !== undefined) yield* done(answer)
+      }
+    })
+    return Effect.all(Array.from({ length: inFlight }, () => loop), { concurrency: inFlight, discard: true })
+  }))
 
 /** Who takes whatever is sent takes all payloads. */
 export const echoes = (ask: (payload: unknown) => Promise<unknown>) => ({
@@ -125,12 +132,22 @@ const blobTaker = (payload: Payloads.Payload<Uint8Array>, count: number): Taker 
   }
 }
 
-export const receiveByEffect =
-  <E>(taker: (count: number) => Taker, stream: (count: number) => Stream.Stream<unknown, E>): Receive => (count) =>
-    timed(Effect.suspend(() => {
-      const { end, take } = taker(count)
-      return Effect.map(
-        Stream.runForEachArray(stream(count), (elements) => Effect.sync(() => elements.forEach(take))),
-        end
-      )
-    }))
+export const receiveByEffect = <E>(
+  taker: (count: number) => Taker,
+  stream: (count: number) => Stream.Stream<unknown, E>,
+  done?: (element: unknown) => Effect.Effect<void>
+): Receive =>
+(count) =>
+  timed(Effect.suspend(() => {
+    const { end, take } = taker(count)
+    const looked = (elements: ReadonlyArray<unknown>) => Effect.sync(() => elements.forEach(take))
+    return Effect.map(
+      Stream.runForEachArray(
+        stream(count),
+        done === undefined
+          ? looked
+          : (elements) => Effect.andThen(looked(elements), Effect.forEach(elements, done, { discard: true }))
+      ),
+      end
+    )
+  }))

@@ -16,7 +16,11 @@ const [connections, services] = process.argv.slice(2) as [string, string]
 const answer = (connection: Connection.Connection) => (question: typeof Question.Type) =>
   Effect.gen(function*() {
     if (question._tag === "Echo") {
-      for (let i = 0; i < question.count; i++) yield* connection.sendBytes(yield* connection.receiveBytes())
+      for (let i = 0; i < question.count; i++) {
+        const message = yield* connection.receiveBytes()
+        yield* connection.sendBytes(message)
+        yield* Connection.giveBack(message)
+      }
       return
     }
     const message = bytes(question.size).make(0)

@@ -59,7 +59,8 @@ export const connection = Effect.gen(function*() {
       yield* ask({ _tag: "Echo", count })
       return yield* W.echoByEffect(
         bytes(size),
-        (message) => Effect.andThen(talk.sendBytes(message), talk.receiveBytes())
+        (message) => Effect.andThen(talk.sendBytes(message), talk.receiveBytes()),
+        (answer) => Connection.giveBack(answer as Uint8Array)
       )(count, 1)
     })
   return { handshakes, oneWay, echo, tiny: effectWorker(Context.get(remote, Worker)).tiny! } satisfies Talker

@@ -1,6 +1,7 @@
 /** This library. */
 import * as Process from "effect-multiprocessing/Process"
 import * as ProcessLayer from "effect-multiprocessing/ProcessLayer"
+import * as Remote from "effect-multiprocessing/Remote"
 import type { Spawner } from "effect-multiprocessing/Spawner"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
@@ -18,7 +19,10 @@ const OnAProcess = ProcessLayer.make({
 export const spawner: Effect.Effect<Context.Context<Spawner>, unknown, Scope.Scope> = Layer.build(ProcessLayer.spawn)
 
 /** A child, for a program that has started children before. */
-export const child = Effect.map(Layer.build(OnAProcess), (context) => effectWorker(Context.get(context, Worker)))
+export const child = Effect.map(
+  Layer.build(OnAProcess),
+  (context) => effectWorker(Context.get(context, Worker), Remote.giveBack)
+)
 
 /** A child, for a program that starts no others. */
 export const ours: W.Solution = Effect.flatMap(spawner, (context) => Effect.provide(child, context))

@@ -1,7 +1,11 @@
-import type * as Remote from "effect-multiprocessing/Remote"
+import * as Remote from "effect-multiprocessing/Remote"
+import * as Effect from "effect/Effect"
 import { handlers } from "../effectHandlers.ts"
 import { tinyOnce, Worker } from "./contract.ts"
 
-export default Worker.toLayer(handlers) satisfies Remote.Module
+/** As a program does through which many large values pass: they are given back when they are done with. */
+const bytes = (data: Uint8Array) => Effect.as(Remote.giveBack(data), data)
+
+export default Worker.toLayer({ ...handlers, bytes }) satisfies Remote.Module
 
 export const once = tinyOnce.toLayer(handlers.tiny) satisfies Remote.Module

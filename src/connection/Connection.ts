@@ -21,6 +21,7 @@ import type * as Scope from "effect/Scope"
 import * as Sink from "effect/Sink"
 import * as Stream from "effect/Stream"
 import type * as Net from "node:net"
+import * as Memory from "../wire/internal/memory.ts"
 import * as RealTime from "../wire/internal/realTime.ts"
 import * as Address from "./Address.ts"
 import type { Credentials } from "./Authentication.ts"
@@ -446,6 +447,25 @@ export const wait = <const W extends ReadonlyArray<Waitable>>(
   Wait.wait(waitables, options?.timeout === undefined ? Number.POSITIVE_INFINITY : Duration.toMillis(options.timeout))
 
 // ---------------------------------------------------------------------------------------------- views
+
+/**
+ * Gives the memory of a received message back, so that the next ones are read into it.
+ *
+ * **When to use**
+ *
+ * Where many long messages (more than 32 KiB) are received as bytes and done with soon: sent on, written to a file. Fresh
+ * memory for each costs more than the transfer itself.
+ *
+ * **Details**
+ *
+ * The bytes become empty: whoever has kept a view of them finds nothing in it, and never what arrived later. A message
+ * that is sent on may be given back when `sendBytes` has completed. It does nothing to other bytes.
+ *
+ * @stability unstable
+ * @category utils
+ * @since 0.1.0
+ */
+export const giveBack = (message: Uint8Array): Effect.Effect<void> => Effect.sync(() => Memory.giveBack(message))
 
 /**
  * The messages of a connection as a Stream, which ends where the connection does. A connection that ends in the middle

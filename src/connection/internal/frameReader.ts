@@ -6,6 +6,7 @@
  * waits is bounded: a full buffer stops the carrier. A long message is read straight into memory of its own, once its
  * length has been checked.
  */
+import { Loan, Memory } from "../../wire/internal/memory.ts"
 import type { Receiver } from "../../wire/Transport.ts"
 
 /** a message, or why there is none; `undefined` while it has not arrived entirely */
@@ -49,6 +50,7 @@ export class FrameReader implements Receiver {
   /** chunks that arrived although there was no room */
   private readonly beyond: Array<Uint8Array> = []
   private long: Long | undefined
+  private readonly memory = new Memory()
   private over: Flaw | undefined
   private paused = false
   /** the buffer becomes larger when it is full for the first time */
@@ -117,6 +119,7 @@ export class FrameReader implements Receiver {
 
   readonly closed = (error: Error | undefined): void => {
     this.over ??= error === undefined ? { _tag: "Ended" } : { _tag: "Broken", error }
+    this.memory.close()
     this.arrived()
   }
 
@@ -201,7 +204,7 @@ export class FrameReader implements Receiver {
     if (front === undefined || front.length > this.limit) return
     const { header, length } = front
     if (length <= shortMessage && header + length <= this.main.length) return
-    const buffer = Buffer.allocUnsafeSlow(length)
+    const buffer = this.memory.take(length)
     const at = Math.min(length, this.end - this.start - header)
     this.main.copy(buffer, 0, this.start + header, this.start + header + at)
     this.start += header + at
@@ -235,7 +238,7 @@ export class FrameReader implements Receiver {
       if (long.at < long.buffer.length) return this.unfinished(long.header + long.at, long.header + long.buffer.length)
       this.long = undefined
       this.refill()
-      return long.buffer
+      return new Loan(this.memory, long.buffer.buffer).lend(0, long.buffer.length)
     }
     const front = this.front()
     if (front === undefined) return this.unfinished(this.end - this.start, undefined)

@@ -10,6 +10,7 @@ import type { Duplex } from "node:stream"
 import type * as Codec from "../../wire/Codec.ts"
 import type { Inlet } from "../../wire/internal/inlet.ts"
 import { isSuccess, issueOf } from "../../wire/internal/issue.ts"
+import { giveBack } from "../../wire/internal/memory.ts"
 import * as RealTime from "../../wire/internal/realTime.ts"
 import { segmentSize, type Writer } from "../../wire/internal/writer.ts"
 import { ProtocolViolation } from "../../wire/RemoteError.ts"
@@ -146,6 +147,7 @@ export class Link implements Connection {
       let wire
       try {
         wire = format.read(bytes)
+        giveBack(bytes)
       } catch (error) {
         return failWith(this.notDecodable(issueOf(error)))
       }

@@ -73,7 +73,7 @@ export class Loan {
     return this.views > 0
   }
 
-  lend(at: number, length: number): Uint8Array {
+  lend(at: number, length: number): Uint8Array<ArrayBuffer> {
     if (this.views++ === 0) loans.set(this.buffer, this)
     return new Uint8Array(this.buffer, at, length)
   }
