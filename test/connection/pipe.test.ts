@@ -6,6 +6,7 @@ import type { ConnectionError } from "effect-multiprocessing/ConnectionError"
 import * as Listener from "effect-multiprocessing/Listener"
 import * as Process from "effect-multiprocessing/Process"
 import * as ProcessLayer from "effect-multiprocessing/ProcessLayer"
+import type * as Remote from "effect-multiprocessing/Remote"
 import type { RemoteError } from "effect-multiprocessing/RemoteError"
 import type { Spawner } from "effect-multiprocessing/Spawner"
 import * as Testing from "effect-multiprocessing/testing"
@@ -13,10 +14,12 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import * as Net from "node:net"
+import type { Link } from "../../src/connection/internal/link.ts"
 import { echo, Ends } from "../fixtures/connection/ends.ts"
 import { rounds } from "../support/spawned.ts"
 
@@ -203,6 +206,34 @@ describe("an end that was sent", () => {
   )
 
   live(
+    "and of who stayed: its sender waits as for any other peer, and nothing is reordered",
+    Effect.gen(function*() {
+      const [a, b] = yield* pipe
+      const there = yield* sent(b)
+      for (const [from, to] of [[a, there], [there, a]] as const) {
+        let count = 0
+        const one = Effect.suspend(() => from.sendBytes(new Uint8Array(count % 7 === 0 ? 3 : 200_000).fill(count++)))
+        const sending = yield* Effect.forkScoped(Effect.repeat(one, { times: 299 }))
+        let before = -1
+        while (before !== count) {
+          before = count
+          yield* Effect.repeat(Effect.promise(() => new Promise(setImmediate)), { times: 2_000 })
+        }
+        assert.isBelow(count, 50)
+        for (let i = 0; i < 300; i++) {
+          const message = yield* to.receiveBytes()
+          assert.deepStrictEqual([message.length, message[0], message.at(-1)], [
+            i % 7 === 0 ? 3 : 200_000,
+            i & 255,
+            i & 255
+          ])
+        }
+        yield* Fiber.join(sending)
+      }
+    })
+  )
+
+  live(
     "may travel on, and is what it was: one-way, with what it was told",
     Effect.gen(function*() {
       const [receiver, sender] = yield* Connection.pipe({ duplex: false })
@@ -233,6 +264,46 @@ describe("an end that was sent", () => {
     })
   )
 
+  for (const format of ["msgpack", "json"] as const) {
+    live(
+      `anywhere in a message, as ${format}`,
+      Effect.gen(function*() {
+        const Message = Schema.Struct({
+          some: Schema.Array(Connection.schema),
+          maybe: Schema.Option(Schema.Union([Schema.Int, Connection.schema])),
+          none: Schema.optionalKey(Connection.schema)
+        })
+        const [from, to] = yield* pipe
+        const pipes = yield* Effect.forEach([1, 2, 3], () => pipe)
+        const [a, b, c] = pipes.map(([, end]) => end)
+        yield* from.send(Message, { some: [a!, b!], maybe: Option.some(c!) }, { format })
+        const { maybe, some } = yield* to.receive(Message, { format })
+        const received = [...some, ...Option.toArray(maybe)].filter((end) => typeof end !== "number")
+        assert.lengthOf(received, 3)
+        for (const [i, end] of received.entries()) yield* talk(pipes[i]![0], end)
+        const refusal = yield* reasonOf(from.send(Message, { some: [b!], maybe: Option.none() }, { format }))
+        assert.strictEqual(refusal._tag, "NotEncodable")
+        assert.include(refusal.message, "was sent to another process")
+      })
+    )
+  }
+
+  live(
+    "a message whose ends cannot be had is not decodable, and the next one is received",
+    Effect.gen(function*() {
+      const [from, to] = yield* pipe
+      const [, b] = yield* pipe
+      const ticket = yield* encode(b)
+      yield* decode(ticket)
+      yield* from.send(Schema.toEncoded(Connection.schema), ticket)
+      yield* from.send(Schema.Int, 1)
+      const reason = yield* reasonOf(to.receive(Connection.schema))
+      assert.strictEqual(reason._tag, "NotDecodable")
+      assert.include(reason.message, "it was claimed before")
+      assert.strictEqual(yield* to.receive(Schema.Int), 1)
+    })
+  )
+
   live(
     "its ends are seen: of the one that stayed, and of the one that went",
     Effect.gen(function*() {
@@ -245,6 +316,26 @@ describe("an end that was sent", () => {
         assert.strictEqual(yield* other.receive(Schema.Int), 1)
         assert.strictEqual((yield* reasonOf(other.receiveBytes()))._tag, "EndOfStream")
         assert.strictEqual((yield* reasonOf(Effect.forever(other.sendBytes(big))))._tag, "ConnectionBroken")
+      }
+    })
+  )
+
+  live(
+    "an end that breaks is not taken for one that was closed",
+    Effect.gen(function*() {
+      for (const moved of [1, 2]) {
+        const [a, b] = yield* pipe
+        const there = yield* sent(b)
+        const here = moved === 1 ? a : yield* sent(a)
+        yield* there.send(Schema.Int, 1)
+        const sending = yield* Effect.forkScoped(Effect.flip(Effect.forever(here.sendBytes(big))))
+        yield* there.poll("10 seconds") // With what it was told and has not read: as a process that is killed.
+        ;(there as Link).destroy()
+        assert.strictEqual((yield* Fiber.join(sending)).reason._tag, "ConnectionBroken")
+        assert.strictEqual(yield* here.receive(Schema.Int), 1)
+        const { _tag } = yield* reasonOf(here.receiveBytes())
+        if (moved === 1) assert.strictEqual(_tag, "ConnectionBroken")
+        else assert.include(["ConnectionBroken", "EndOfStream"], _tag)
       }
     })
   )
@@ -479,5 +570,8 @@ export const types = (ends: Ends["Service"], end: Connection.Connection) => {
   const starts: Effect.Effect<unknown, unknown, Spawner | Needs> = Process.start(echo, { end })
   // @ts-expect-error Type 'Claims' is not assignable to type 'Spawner | Scope'
   const alone: Effect.Effect<unknown, unknown, Spawner | Scope.Scope> = Process.start(echo, { end })
-  return { needs, missing, receives, not, starts, alone }
+  const implemented: Layer.Layer<Ends, never, Connection.Claims> = Ends.toLayer(ends)
+  // @ts-expect-error Type 'Claims' is not assignable to type 'never'
+  const module: Remote.Module = implemented
+  return { needs, missing, receives, not, starts, alone, implemented, module }
 }

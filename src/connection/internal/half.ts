@@ -1,8 +1,10 @@
 /** Two ends of a duplex in memory, which end as those of a socket do. */
 import { Duplex } from "node:stream"
 
-class Half extends Duplex {
+export class Half extends Duplex {
   private other: Half = this
+  /** where all that this half reads is carried */
+  private target: Duplex | undefined
   /** tells the other half's writer that there is room here */
   private room: (() => void) | undefined
 
@@ -18,9 +20,31 @@ class Half extends Duplex {
     return [a, b]
   }
 
+  /** All that this half reads goes there, and does not wait here if nothing else does. */
+  carryTo(target: Duplex): void {
+    this.target = target
+  }
+
+  /** Writes bytes that are nobody else's; false if there is no more room, and then calls back when there is. */
+  give(bytes: Uint8Array, room: () => void): boolean {
+    const { other } = this
+    if (this.writableLength > 0 || this.writableEnded || this.destroyed) {
+      if (this.write(bytes)) return true
+      this.once("drain", room)
+      return false
+    }
+    if (other.destroyed || other.push(bytes)) return true
+    other.room = room
+    return false
+  }
+
   /** What is written to an end that is gone is lost, as in a kernel's buffer. */
   override _write(chunk: Buffer, _: BufferEncoding, taken: () => void): void {
     const { other } = this
+    const { target } = other
+    if (target !== undefined && other.readableLength === 0 && !target.destroyed && !target.writableEnded) {
+      return void target.write(chunk, () => taken())
+    }
     // A copy: the writer may change its own as soon as it is taken.
     if (chunk.length === 0 || other.destroyed || other.push(Buffer.from(chunk))) taken()
     else other.room = taken

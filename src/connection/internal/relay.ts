@@ -1,6 +1,7 @@
 /** Two streams that carry each other's bytes, of which neither is ahead of the other by more than its buffers. */
 import type { Duplex } from "node:stream"
 import type { Inlet } from "../../wire/internal/inlet.ts"
+import { Half } from "./half.ts"
 
 /** What a connection stood on, and what it had read and given to nobody. */
 export interface Loose {
@@ -22,19 +23,26 @@ const carry = ({ inlet, leftover, stream }: Loose, to: Duplex): void => {
     ended = true
     to.end(() => to.destroy())
   }
+  let waiting = false
+  const resume = (): void => {
+    waiting = false
+    stream.resume()
+  }
   const push = (bytes: Uint8Array): void => {
     if (to.destroyed || to.writableEnded) return
-    if (!to.write(bytes)) stream.pause()
+    if (to instanceof Half ? to.give(bytes, resume) : to.write(bytes)) return
+    waiting = true
+    stream.pause()
   }
   stream.on("error", () => {})
   stream.once("end", end)
   stream.once("close", () => {
     if (!ended) to.destroy(stream.errored ?? undefined)
   })
-  to.on("drain", () => stream.resume())
-  to.once("close", () => stream.destroy())
+  if (!(to instanceof Half)) to.on("drain", resume)
   if (leftover.length > 0) push(leftover)
   if (stream.destroyed || stream.readableEnded) return end()
+  if (stream instanceof Half) stream.carryTo(to)
   if (inlet === undefined) stream.on("data", push)
   else {
     const scratch = new Uint8Array(64 << 10)
@@ -45,7 +53,7 @@ const carry = ({ inlet, leftover, stream }: Loose, to: Duplex): void => {
       closed: () => {}
     })
   }
-  if (!to.writableNeedDrain) stream.resume()
+  if (!waiting) stream.resume()
 }
 
 /** Ends a stream whose other side nobody will be. */
