@@ -3,7 +3,8 @@ import * as Schema from "effect/Schema"
 import type * as Stream from "effect/Stream"
 import * as Session from "../../src/wire/Session.ts"
 import type { Transport } from "../../src/wire/Transport.ts"
-import * as Memory from "./memoryTransport.ts"
+import { pair } from "./carriers.ts"
+import type * as Memory from "./memoryTransport.ts"
 
 export class Boom extends Schema.TaggedError<Boom>("test/Boom")("Boom", { why: Schema.String }) {}
 
@@ -34,7 +35,7 @@ export const served = <Payload = any>(method: Session.Method, handle: Handled<Pa
   handle: (payload) => handle(payload as Payload)
 })
 
-/** Two sessions over a pair in memory; `b` serves. */
+/** Two sessions over what the test runs over; `b` serves. */
 export const connected = Effect.fnUntraced(function*(
   serve: ReadonlyArray<Session.Served>,
   options: {
@@ -43,7 +44,7 @@ export const connected = Effect.fnUntraced(function*(
     readonly pair?: Parameters<typeof Memory.pair>[0]
   } = {}
 ) {
-  const [left, right] = Memory.pair(options.pair)
+  const [left, right] = yield* pair(options.pair)
   const b = yield* Session.make({ transport: right, serve, ...options.b })
   const a = yield* Session.make({ transport: left, ...options.a })
   return { a, b, left, right }

@@ -45,4 +45,4 @@ export const leftBehind = (temporary: string): ReadonlyArray<string> =>
     .filter((name) => name !== "cache")
 
 /** How often a test repeats what a race might break: a few times in the suite, many in `npm run test:soak`. */
-export const rounds = (suite: number, soak: number): number => process.env.SOAK === undefined ? suite : soak
+export const rounds = <A = number>(suite: A, soak: A): A => process.env.SOAK === undefined ? suite : soak

@@ -1,4 +1,4 @@
-import { assert, describe, it } from "@effect/vitest"
+import { assert, describe } from "@effect/vitest"
 import * as Context from "effect/Context"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
@@ -6,9 +6,9 @@ import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Schema from "effect/Schema"
 import * as SchemaTransformation from "effect/SchemaTransformation"
-import type * as Scope from "effect/Scope"
 import { CallTimeout, ProcessExited, RemoteError, type RemoteErrorReason } from "../../src/wire/RemoteError.ts"
 import type { Session } from "../../src/wire/Session.ts"
+import { across } from "../support/carriers.ts"
 import { Boom, connected, method, served } from "../support/sessions.ts"
 import { until } from "../support/until.ts"
 
@@ -17,7 +17,7 @@ const blob = method("test/blob", { payload: Schema.Uint8Array, success: Schema.U
 const fails = method("test/fails", { payload: Schema.String, error: Boom })
 const hang = method("test/hang", { payload: Schema.Int, success: Schema.Int })
 
-const test = (name: string, run: Effect.Effect<void, unknown, Scope.Scope>) => it.live(name, () => Effect.scoped(run))
+const test = across
 
 /** Why a call was not answered. */
 const reasonOf = (call: Effect.Effect<unknown, unknown, any>): Effect.Effect<RemoteErrorReason> =>

@@ -1,4 +1,4 @@
-import { assert, describe, it } from "@effect/vitest"
+import { assert, describe } from "@effect/vitest"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -14,7 +14,7 @@ import * as Records from "../../src/wire/internal/records.ts"
 import { ProcessExited, RemoteError, type RemoteErrorReason } from "../../src/wire/RemoteError.ts"
 import type * as Session from "../../src/wire/Session.ts"
 import { fromSocket } from "../../src/wire/Transport.ts"
-import * as Memory from "../support/memoryTransport.ts"
+import { across, inMemory, pair } from "../support/carriers.ts"
 import * as Messages from "../support/messages.ts"
 import { connected, method, over, served } from "../support/sessions.ts"
 import { connect } from "../support/sockets.ts"
@@ -43,7 +43,7 @@ const echoed = served(echo, (n: number) => Effect.succeed(n))
 const blobbed = served(blob, (bytes) => Effect.succeed(bytes))
 
 const test = (name: string, run: Effect.Effect<void, unknown, Scope.Scope>) =>
-  it.live(name, () => Effect.scoped(run), rounds(60_000, 900_000))
+  across(name, run, rounds(60_000, 900_000))
 
 const reasonOf = (call: Effect.Effect<unknown, unknown, any>): Effect.Effect<RemoteErrorReason> =>
   Effect.map(Effect.flip(call), (error) => {
@@ -159,7 +159,7 @@ describe("when the transport ends", () => {
   test(
     "before the peer's Hello, ready and calls fail",
     Effect.gen(function*() {
-      const [left, right] = Memory.pair()
+      const [left, right] = yield* pair()
       const a = yield* over(left)
       const ready = yield* Effect.forkChild(reasonOf(a.ready))
       const call = yield* Effect.forkChild(reasonOf(a.call(echo, 1)))
@@ -219,7 +219,7 @@ describe("when its Scope closes", () => {
     "everything under way fails with SessionClosed, and the peer is told",
     Effect.gen(function*() {
       const { handler, state } = hanging()
-      const [left, right] = Memory.pair()
+      const [left, right] = yield* pair()
       const b = yield* over(right, { serve: [echoed, blobbed, handler, numbers] })
       const scope = yield* Scope.make()
       const a = yield* Scope.provide(over(left), scope)
@@ -239,7 +239,7 @@ describe("when its Scope closes", () => {
     "handlers are interrupted, and their finalizers have run when it is closed",
     Effect.gen(function*() {
       const { handler, state } = hanging()
-      const [left, right] = Memory.pair()
+      const [left, right] = yield* pair()
       const scope = yield* Scope.make()
       yield* Scope.provide(over(right, { serve: [echoed, handler] }), scope)
       const a = yield* over(left)
@@ -262,7 +262,7 @@ describe("when its Scope closes", () => {
   test(
     "the peer's handlers are interrupted before its own have ended",
     Effect.gen(function*() {
-      const [left, right] = Memory.pair()
+      const [left, right] = yield* pair()
       const theirs = yield* Deferred.make<void>()
       const state = { ours: false, theirs: false }
       const waits = served(hang, () => {
@@ -288,7 +288,7 @@ describe("when its Scope closes", () => {
   test(
     "what has been answered still arrives",
     Effect.gen(function*() {
-      const [left, right] = Memory.pair({ capacity: 1000 })
+      const [left, right] = yield* pair({ capacity: 1000 })
       const scope = yield* Scope.make()
       const answered: Array<number> = []
       const b = yield* Scope.provide(
@@ -318,7 +318,7 @@ describe("when its Scope closes", () => {
   test(
     "a peer that reads nothing does not hold it up for long",
     Effect.gen(function*() {
-      const [left, right] = Memory.pair({ capacity: 10 })
+      const [left, right] = yield* pair({ capacity: 10 })
       const scope = yield* Scope.make()
       const a = yield* Scope.provide(over(left), scope)
       right.pause()
@@ -334,7 +334,7 @@ describe("when its Scope closes", () => {
       for (let round = 0; round < 20; round++) {
         const { handler, state } = hanging()
         const scopes = [yield* Scope.make(), yield* Scope.make()] as const
-        const [left, right] = Memory.pair()
+        const [left, right] = yield* pair()
         const a = yield* Scope.provide(over(left, { serve: [handler] }), scopes[0])
         const b = yield* Scope.provide(over(right, { serve: [handler] }), scopes[1])
         const calls = yield* Effect.forkChild(Effect.all([reasonOf(a.call(hang, 1)), reasonOf(b.call(hang, 1))], {
@@ -363,9 +363,9 @@ describe("a peer that breaks the protocol", () => {
   /** A session whose peer is the test: it says Hello, and gets what the session writes. */
   const attacked = Effect.fnUntraced(function*(
     options: Partial<Session.Options> = {},
-    pair: Parameters<typeof Memory.pair>[0] = {}
+    carrier: Parameters<typeof pair>[0] = {}
   ) {
-    const [left, right] = Memory.pair({ record: true, ...pair })
+    const [left, right] = yield* pair({ record: true, ...carrier })
     const session = yield* over(right, { serve: [echoed], ...options })
     return { session, left, inject: right.inject, arrived: right.arrived, written: right.written }
   })
@@ -638,7 +638,7 @@ describe("a ping, while this process stands still for long,", () => {
 })
 
 describe("a flush", () => {
-  test(
+  inMemory(
     "ends when all has been taken",
     Effect.gen(function*() {
       const { a, left, right } = yield* connected([blobbed], { pair: { capacity: 1000 } })

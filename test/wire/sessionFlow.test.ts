@@ -1,11 +1,11 @@
-import { assert, describe, it } from "@effect/vitest"
+import { assert, describe } from "@effect/vitest"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Schema from "effect/Schema"
-import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import { setImmediate } from "node:timers/promises"
+import { across, inMemory } from "../support/carriers.ts"
 import * as Messages from "../support/messages.ts"
 import { connected, method, served } from "../support/sessions.ts"
 import { until } from "../support/until.ts"
@@ -23,7 +23,7 @@ const hang = method("test/hang", { payload: Schema.Uint8Array })
 const echoed = served(echo, (n: number) => Effect.succeed(n))
 const sized = served(size, (bytes: Uint8Array) => Effect.succeed(bytes.length))
 
-const test = (name: string, run: Effect.Effect<void, unknown, Scope.Scope>) => it.live(name, () => Effect.scoped(run))
+const test = across
 
 const times = (n: number): Array<number> => Array.from({ length: n }, (_, i) => i)
 
@@ -46,7 +46,7 @@ describe("a sender whose peer does not read", () => {
     })
   )
 
-  test(
+  inMemory(
     "holds no more than its budget of small calls",
     Effect.gen(function*() {
       const { a, left, right } = yield* connected([echoed], { a: { budget: 10_000 }, pair: { capacity: 1000 } })
@@ -101,7 +101,7 @@ describe("a sender whose peer does not read", () => {
     })
   )
 
-  test(
+  inMemory(
     "starts no handlers whose results it could not send",
     Effect.gen(function*() {
       let made = 0
@@ -151,7 +151,7 @@ describe("a sender whose peer does not read", () => {
     })
   )
 
-  test(
+  inMemory(
     "can interrupt what waits, and what waits can time out",
     Effect.gen(function*() {
       const { a, right } = yield* connected([sized])
@@ -235,7 +235,7 @@ describe("two ends that flood each other", () => {
 })
 
 describe("a record of many megabytes", () => {
-  test(
+  inMemory(
     "lets others pass",
     Effect.gen(function*() {
       const { a, right } = yield* connected([echoed, sized])

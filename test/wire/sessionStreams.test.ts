@@ -1,12 +1,12 @@
-import { assert, describe, it } from "@effect/vitest"
+import { assert, describe } from "@effect/vitest"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Schema from "effect/Schema"
-import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import { RemoteError } from "../../src/wire/RemoteError.ts"
+import { across } from "../support/carriers.ts"
 import { Boom, connected, method, served } from "../support/sessions.ts"
 import { until } from "../support/until.ts"
 
@@ -16,7 +16,7 @@ const echo = method("test/echo", { payload: Schema.Int, success: Schema.Int })
 
 const echoed = served(echo, (n: number) => Effect.succeed(n))
 
-const test = (name: string, run: Effect.Effect<void, unknown, Scope.Scope>) => it.live(name, () => Effect.scoped(run))
+const test = across
 
 /** A stream of its own numbers that counts how far it was pulled, and whether its finalizers have run. */
 const counted = () => {
