@@ -41,8 +41,11 @@ export class Outlet {
 
   private grow(): void {
     this.mayGrow = false
-    this.flush()
+    const begun = this.writer.take()
     this.writer = new Writer()
+    this.writer.begin(0)
+    for (const chunk of begun) this.writer.raw(chunk)
+    this.writer.finish()
   }
 
   get full(): boolean {
