@@ -33,9 +33,11 @@ export const connection: Case = Effect.fnUntraced(function*(quick) {
       { name: "echo of 1 MiB", unit: "ms", better: "lower" },
       ({ echo }) => Effect.map(echo(MiB)(echoes, 1), (millis) => millis / echoes)
     ),
-    contest(
-      { name: "handshakes, one after another", unit: "handshakes/s", better: "higher" },
-      ({ handshakes }) => Effect.map(handshakes(few), perSecond(few))
+    ...([[1, "one after another"], [64, "64 at a time"]] as const).map(([inFlight, shown]) =>
+      contest(
+        { name: `handshakes, ${shown}`, unit: "handshakes/s", better: "higher" },
+        ({ handshakes }) => Effect.map(handshakes(few, inFlight), perSecond(few))
+      )
     ),
     contest(
       { name: "calls at an address, one after another", unit: "us", better: "lower" },

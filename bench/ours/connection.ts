@@ -40,9 +40,13 @@ export const connection = Effect.gen(function*() {
   const talk = yield* open
   const ask = (question: typeof Question.Type) => talk.send(Question, question)
   const remote = yield* Layer.build(RemoteClient.layer({ address: services, authKey, services: [Worker] }))
-  const handshakes: W.Receive = (count) =>
-    W.timed(Effect.gen(function*() {
-      for (let i = 0; i < count; i++) yield* Effect.scoped(open)
+  const handshakes: W.Echo = (count, inFlight) =>
+    W.timed(Effect.suspend(() => {
+      let left = count
+      const loop = Effect.gen(function*() {
+        while (left-- > 0) yield* Effect.scoped(open)
+      })
+      return Effect.all(Array.from({ length: inFlight }, () => loop), { concurrency: inFlight, discard: true })
     }))
   const oneWay = (size: number): W.Receive => (count) =>
     W.timed(Effect.gen(function*() {

@@ -4,6 +4,7 @@ import json
 import multiprocessing
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from multiprocessing.connection import Client, Listener
 from multiprocessing.managers import BaseManager
 
@@ -90,7 +91,7 @@ def answer_all(connection):
 
 
 def listen(started):
-    with Listener(authkey=KEY) as listener:
+    with Listener(authkey=KEY, backlog=128) as listener:
         started.send(listener.address)
         while True:
             listener.accept().close()
@@ -238,12 +239,23 @@ def blobs(size, count):
     return millis_since(begin)
 
 
-def handshakes(count):
+def connect(address):
+    Client(address, authkey=KEY).close()
+
+
+def handshakes(count, at_a_time):
     address = opened.address()
-    begin = time.perf_counter()
-    for _ in range(count):
-        Client(address, authkey=KEY).close()
-    return millis_since(begin)
+    if at_a_time == 1:
+        begin = time.perf_counter()
+        for _ in range(count):
+            connect(address)
+        return millis_since(begin)
+    with ThreadPoolExecutor(at_a_time) as threads:
+        list(threads.map(connect, [address] * at_a_time))
+        begin = time.perf_counter()
+        for _ in threads.map(connect, [address] * count):
+            pass
+        return millis_since(begin)
 
 
 measures = {

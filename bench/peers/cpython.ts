@@ -54,7 +54,7 @@ export const cpythonPipe: Solution = Effect.map(cpython, (measure) => {
 
 /** A child at the other end of a `Listener` with a key, and a proxy of a `BaseManager`. */
 export const cpythonConnection = Effect.map(cpython, (measure): Talker => ({
-  handshakes: (count) => measure("handshakes", count),
+  handshakes: (count, inFlight) => measure("handshakes", count, inFlight),
   oneWay: (size) => (count) => measure("blobs", size, count),
   echo: (size) => (count) => measure("echo_bytes", size, count),
   tiny: (count) => measure("proxy", "tiny", count)
