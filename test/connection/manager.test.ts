@@ -53,7 +53,7 @@ const found = pythons("a manager of CPython")
 const live = <E>(name: string, test: Effect.Effect<void, E, Scope.Scope>) => it.live(name, () => Effect.scoped(test))
 
 describe("a manager of CPython", () => {
-  it.skipIf(found.length > 0)("NOT RUN, there is no python3", () => {})
+  if (found.length === 0) it("NOT RUN, there is no python3", () => {})
 
   for (const python of found) {
     live(

@@ -83,7 +83,7 @@ const big = 16 << 20
 const found = pythons("connections with CPython")
 
 describe("CPython at the other end", () => {
-  it.skipIf(found.length > 0)("NOT RUN, there is no python3", () => {})
+  if (found.length === 0) it("NOT RUN, there is no python3", () => {})
 
   for (const python of found) {
     const { isOld, version } = python

@@ -67,7 +67,10 @@ describe("a busy call that is interrupted", () => {
             fork(Effect.result(stubborn[method]({ ready: file(`${method}${i}`), go: file("go") })))
           const once = yield* Effect.forEach([0, 1, 2, 3], (i) => call("once", i))
           const again = yield* Effect.forEach([0, 1, 2, 3], (i) => call("again", i))
-          yield* until(() => [0, 1, 2, 3].every((i) => existsSync(file(`once${i}`)) && existsSync(file(`again${i}`))))
+          for (const i of [0, 1, 2, 3]) {
+            yield* there(file(`once${i}`))
+            yield* there(file(`again${i}`))
+          }
           const busy = yield* fork(stubborn.spin({ ready: file("busy") }))
           yield* there(file("busy"))
           const [victim] = pidsIn(file("busy"))

@@ -34,7 +34,8 @@ const sweepOne = async (directory: string): Promise<void> => {
       Records.unlinkPaths(directory)
     } else if (Owner.hoursUntouched(directory) < foreignAge) return
   }
-  await Fs.promises.rm(directory, { recursive: true, force: true })
+  // Of several who remove it at once one may find a folder filled that another is emptying.
+  await Fs.promises.rm(directory, { recursive: true, force: true, maxRetries: 3 })
 }
 
 /**
