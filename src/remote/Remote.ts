@@ -15,6 +15,7 @@ import * as Layer from "effect/Layer"
 import type * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
 import type * as Stream from "effect/Stream"
+import type { ConnectionError } from "../connection/ConnectionError.ts"
 import * as Memory from "../wire/internal/memory.ts"
 import type { RemoteError } from "../wire/RemoteError.ts"
 import * as Contract from "./internal/contract.ts"
@@ -22,6 +23,8 @@ import type { Args, Checked, Handlers, HostServices, Methods, MissingSelf, NoExt
 import * as Implementation from "./internal/implementation.ts"
 import { inProcess, limited } from "./internal/inProcess.ts"
 import { checkId, checkMethod } from "./internal/names.ts"
+import type * as RemoteClient from "./RemoteClient.ts"
+import type * as RemoteServer from "./RemoteServer.ts"
 
 export type {
   Args,
@@ -471,3 +474,61 @@ export type Any = AnyService | AnyFn
  * @since 0.1.0
  */
 export type Provided<D> = D extends AnyService ? D["Identifier"] : D extends AnyFn ? Handler<D["id"]> : never
+
+// -----------------------------------------------------------------------------
+// At an address
+// -----------------------------------------------------------------------------
+
+/**
+ * Serves services at an address: `RemoteServer.layer`, which is loaded when the Layer is built, so that a child that only
+ * declares does not load what it does not use.
+ *
+ * **When to use**
+ *
+ * For services that programs use which are not children of this one. `RemoteServer` has the options, the address, and
+ * the services of clients.
+ *
+ * **Example** (A program that serves)
+ *
+ * ```ts
+ * const Served = Remote.serve({ address: "/run/numbers.sock", services: [Numbers], authKey })
+ *
+ * Layer.launch(Served).pipe(Effect.provide(NumbersLive), NodeRuntime.runMain)
+ * ```
+ *
+ * @stability unstable
+ * @category layers
+ * @since 0.1.0
+ */
+export const serve = <const S extends readonly [Any, ...Array<Any>]>(
+  options: RemoteServer.Options<S>
+): Layer.Layer<RemoteServer.RemoteServer, ConnectionError, Provided<S[number]>> =>
+  Layer.unwrap(Effect.map(Effect.promise(() => import("./RemoteServer.ts")), ({ layer }) => layer(options)))
+
+/**
+ * Provides services that are served at an address: `RemoteClient.layer`, which is loaded when the Layer is built.
+ *
+ * **When to use**
+ *
+ * Instead of the Layer of their implementation, here or in a child: the program that uses them stays the same.
+ * `RemoteClient` has the options, the state of the connection, and what becomes of calls when it breaks.
+ *
+ * **Example** (The program of the README, at an address)
+ *
+ * ```ts
+ * const NumbersThere = Remote.connect({ address: "/run/numbers.sock", services: [Numbers], authKey })
+ *
+ * program.pipe(Effect.provide(NumbersThere), NodeRuntime.runMain)
+ * ```
+ *
+ * @stability unstable
+ * @category layers
+ * @since 0.1.0
+ */
+export const connect = <
+  const S extends readonly [Any, ...Array<Any>],
+  const C extends ReadonlyArray<Any> = readonly []
+>(
+  options: RemoteClient.Options<S, C>
+): Layer.Layer<Provided<S[number]>, ConnectionError, Provided<C[number]>> =>
+  Layer.unwrap(Effect.map(Effect.promise(() => import("./RemoteClient.ts")), ({ layer }) => layer(options)))

@@ -70,9 +70,9 @@ describe("a call", () => {
         Effect.map(Work, (work) => ({ ...work, double: ({ n }: { readonly n: number }) => Effect.succeed(n * 20) }))
       ).pipe(Layer.provide(Layer.succeedContext(behind.context)))
       const { address } = yield* Layer.build(
-        RemoteServer.layer({ services: [Work], authKey: key }).pipe(Layer.provide(Decorated))
+        Remote.serve({ services: [Work], authKey: key }).pipe(Layer.provide(Decorated))
       ).pipe(Effect.map((context) => Context.get(context, RemoteServer.RemoteServer)))
-      const there = RemoteClient.layer({ address, services: [Work], authKey: key })
+      const there = Remote.connect({ address, services: [Work], authKey: key })
       yield* Effect.gen(function*() {
         const work = yield* Work
         assert.strictEqual(yield* work.double({ n: 2 }), 40)
