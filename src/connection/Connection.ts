@@ -75,7 +75,8 @@ export interface ValueOptions {
  *
  * **Gotchas**
  *
- * What was sent may still be lost with the peer: an answer is the only proof that it was read.
+ * What was sent may still be lost with the peer: an answer is the only proof that it was read. Bytes of 16 KiB and more
+ * are sent from where they are: whoever interrupts a `send` of them changes them only after a `flush`.
  *
  * @stability unstable
  * @category models
