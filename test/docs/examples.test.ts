@@ -88,6 +88,12 @@ const printed: Record<string, (lines: ReadonlyArray<string>) => void> = {
         "Python has ended, too"
       ]
     ),
+  served: (lines) =>
+    assert.deepStrictEqual(lines, [
+      "600851475143 = 71 * 839 * 1471 * 6857",
+      "600851475143 = 71 * 839 * 1471 * 6857",
+      "another server: true"
+    ]),
   services: (lines) =>
     assert.deepStrictEqual(lines, [
       "in this process: the right password is true, a wrong one false",

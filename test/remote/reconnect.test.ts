@@ -1,5 +1,6 @@
 /** A client whose connection is lost: what becomes of its calls, and how it comes back. */
 import { assert, describe, it } from "@effect/vitest"
+import * as Listener from "effect-multiprocessing/Listener"
 import { waitUntil } from "effect-multiprocessing/testing"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
@@ -7,9 +8,12 @@ import * as Fiber from "effect/Fiber"
 import * as Schedule from "effect/Schedule"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
+import { Link } from "../../src/connection/internal/link.ts"
+import { declarationOf } from "../../src/remote/internal/implementation.ts"
+import * as Session from "../../src/wire/Session.ts"
 import { square, Work } from "../fixtures/served/contract.ts"
 import * as Proxy from "../support/proxy.ts"
-import { client, implementations, reasonOf, server } from "../support/served.ts"
+import { client, implementations, key, reasonOf, server } from "../support/served.ts"
 import { folder } from "../support/spawned.ts"
 
 const live = <A, E>(name: string, test: Effect.Effect<A, E, Scope.Scope>) => it.live(name, () => Effect.scoped(test))
@@ -147,6 +151,35 @@ describe("a server that is started again", () => {
         method: "test/square"
       })
       assert.strictEqual(yield* second.clients, 1)
+    })
+  )
+})
+
+describe("a server that says that it ends, and does not", () => {
+  live(
+    "is left in time",
+    Effect.gen(function*() {
+      const { methods } = Work
+      const { address, accept } = yield* Listener.make({ authKey: key })
+      const serving = yield* Effect.forkChild(Effect.gen(function*() {
+        const connection = yield* accept
+        assert.instanceOf(connection, Link)
+        yield* connection.receiveBytes()
+        yield* connection.sendBytes(Buffer.from("#SESSION#"))
+        const contracts = Object.values(declarationOf(Work).contracts)
+        assert.lengthOf(contracts, Object.keys(methods).length)
+        const serve = contracts.map(({ method }) => ({ method, handle: () => Effect.never }))
+        const session = yield* Session.make({ transport: connection.toTransport(), serve })
+        yield* session.ready
+        return session
+      }))
+      const made = yield* client({ address }, { services: [Work] as never, reconnect: false })
+      const session = yield* Fiber.join(serving)
+      const call = yield* Effect.forkChild(reasonOf(made.work.hold()))
+      yield* session.requestClose(20)
+      const state = yield* becomes(made, "GivenUp")
+      assert.include(JSON.stringify(state), "it was to end within 20 ms, and has not")
+      assert.strictEqual((yield* Fiber.join(call))._tag, "SessionClosed")
     })
   )
 })

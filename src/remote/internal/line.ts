@@ -14,7 +14,13 @@ import * as Connection from "../../connection/Connection.ts"
 import { ConnectionError, NotServed } from "../../connection/ConnectionError.ts"
 import * as RealTime from "../../wire/internal/realTime.ts"
 import type { Served } from "../../wire/Method.ts"
-import { RemoteError, type RemoteErrorReason, SessionClosed, Unavailable } from "../../wire/RemoteError.ts"
+import {
+  Disconnected,
+  RemoteError,
+  type RemoteErrorReason,
+  SessionClosed,
+  Unavailable
+} from "../../wire/RemoteError.ts"
 import * as Session from "../../wire/Session.ts"
 import type { State } from "../RemoteClient.ts"
 import { type Member, memberOf, type Members } from "./dispatch.ts"
@@ -36,6 +42,9 @@ const defaultTimeout = 10_000
 
 /** milliseconds that a session must have lasted, if it answered nothing, for its server to be one that works */
 const longEnough = 5_000
+
+/** milliseconds that a server which says that it ends may take longer than it says */
+const grace = 1_000
 
 interface Opened {
   readonly session: Session.Session
@@ -123,7 +132,7 @@ export const make = Effect.fnUntraced(function*(
         member = memberOf(session, () => false, () => worked = true)
         Deferred.doneUnsafe(next, Exit.succeed(member))
         yield* SubscriptionRef.set(state, { _tag: "Connected", epoch: hello.epoch })
-        const reason = yield* session.closed
+        const reason = yield* Effect.raceFirst(session.closed, overstayed(session, peer))
         occupant()
         let error = new ConnectionError({ reason: Greeting.reasonOf(reason, peer) })
         yield* lost(error)
@@ -190,6 +199,13 @@ export const make = Effect.fnUntraced(function*(
       })
   }
 })
+
+/** A server that has said that it ends, and is stopped before it does, would keep its clients waiting. */
+const overstayed = ({ closeRequested }: Session.Session, peer: string): Effect.Effect<RemoteErrorReason> =>
+  Effect.flatMap(closeRequested, ({ deadline }) => {
+    const detail = `it was to end within ${deadline} ms, and has not`
+    return Effect.as(RealTime.within(Effect.never, deadline + grace), new Disconnected({ peer, detail }))
+  })
 
 type Step = (error: ConnectionError) => Pull.Pull<unknown, never, unknown>
 
