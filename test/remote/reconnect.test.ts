@@ -62,7 +62,7 @@ describe("when the connection is cut", () => {
   )
 
   live(
-    "a call that is idempotent is asked again, at most twice",
+    "a call that is idempotent is asked again",
     Effect.gen(function*() {
       const { here, proxy } = yield* behindProxy
       const { work } = yield* client(proxy, { ...relayed, reconnect })
