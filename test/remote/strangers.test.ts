@@ -8,8 +8,8 @@ import * as Listener from "effect-multiprocessing/Listener"
 import { waitUntil } from "effect-multiprocessing/testing"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
-import { spawnSync } from "node:child_process"
 import * as Program from "../support/program.ts"
+import { pythons } from "../support/pythons.ts"
 import { client, hex, key, refusal, server } from "../support/served.ts"
 import { folder } from "../support/spawned.ts"
 
@@ -123,18 +123,19 @@ describe("a client that finds", () => {
   )
 })
 
-const python = spawnSync("python3", ["-c", "import multiprocessing.connection"]).status === 0
+const python = pythons("strangers at a served address").at(-1)
 
 /** CPython 3.11 and older have nothing but HMAC-MD5. */
 const policy = Authentication.legacy
 
-describe.skipIf(!python)("CPython", () => {
+describe("CPython", () => {
+  if (python === undefined) return it("NOT RUN, there is no python3", () => {})
   live(
     "as a client of a served address is refused, and sees the end",
     Effect.gen(function*() {
       const there = yield* server("unix", { address: `${yield* folder}/socket`, policy })
       const { path } = there.address as typeof Address.Unix.Type
-      const { code, stdout } = yield* Program.runCommand("python3", [
+      const { code, stdout } = yield* Program.runCommand(python.path, [
         "-c",
         `
 from multiprocessing.connection import Client
@@ -153,7 +154,7 @@ with Client("${path}", authkey=bytes.fromhex("${hex}")) as c:
     "as a listener, and as a manager, answers something else than a session",
     Effect.gen(function*() {
       const path = `${yield* folder}/socket`
-      const program = yield* Program.start("python3", [
+      const program = yield* Program.start(python.path, [
         "-c",
         `
 from multiprocessing.connection import Listener
