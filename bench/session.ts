@@ -16,6 +16,7 @@ import * as Inlet from "../dist/wire/internal/inlet.js"
 import { giveBack } from "../dist/wire/internal/memory.js"
 import * as Session from "../dist/wire/Session.js"
 import * as Transport from "../dist/wire/Transport.js"
+import { Person } from "./schemas.ts"
 
 const MiB = 1 << 20
 
@@ -23,14 +24,6 @@ const method = (name: string, payload: Schema.Top, success: Schema.Top, stream =
   Session.method({ id: `bench/${name}`, payload, success, error: Schema.Never, stream })
 
 const N = Schema.Struct({ n: Schema.Number })
-const Person = Schema.Struct({
-  id: Schema.Int,
-  name: Schema.String,
-  email: Schema.String,
-  tags: Schema.Array(Schema.String),
-  position: Schema.Struct({ x: Schema.Number, y: Schema.Number }),
-  active: Schema.Boolean
-})
 const echo = method("echo", N, Schema.Number)
 const fiber = method("fiber", N, Schema.Number)
 const people = method("people", Person, Person)
