@@ -27,6 +27,7 @@ const counted = (work: Work["Service"], held: number, released: number) =>
     { what: `${held} held, ${released} released` }
   )
 
+/** Of something that is under way, like the sweep that a listener begins with, there may be more for a moment. */
 const descriptors = () => readdirSync("/proc/self/fd").length
 
 describe("a server that is killed", () => {
@@ -88,7 +89,7 @@ describe("a client that is killed", () => {
             yield* end
           }))
           yield* waitUntil(Effect.map(there.clients, (n) => n === 1))
-          yield* waitUntil(() => descriptors() === before, { what: "descriptors as before" })
+          yield* waitUntil(() => descriptors() <= before, { what: "no more descriptors than before" })
         }
         assert.strictEqual(yield* bystander.work.double({ n: 2 }), 4)
         assert.deepStrictEqual(there.refused, [])
