@@ -20,9 +20,12 @@ import * as Memory from "../wire/internal/memory.ts"
 import type { RemoteError } from "../wire/RemoteError.ts"
 import * as Contract from "./internal/contract.ts"
 import type { Args, Checked, Handlers, HostServices, Methods, MissingSelf, NoExtra, Proxy } from "./internal/grammar.ts"
+import { declareObject } from "./internal/declareObject.ts"
 import * as Implementation from "./internal/implementation.ts"
 import { inProcess, limited } from "./internal/inProcess.ts"
+import * as Leases from "./internal/leases.ts"
 import { checkId, checkMethod } from "./internal/names.ts"
+import type { CheckedObject, Instance, ObjectClass, ObjectOptions } from "./internal/object.ts"
 import type * as RemoteClient from "./RemoteClient.ts"
 import type * as RemoteServer from "./RemoteServer.ts"
 
@@ -36,6 +39,16 @@ export type {
   Proxy,
   SuccessSchema
 } from "./internal/grammar.ts"
+
+export type {
+  AnyObject,
+  Instance,
+  ObjectClass,
+  ObjectHandler,
+  ObjectMethods,
+  ObjectOptions,
+  ObjectSchema
+} from "./internal/object.ts"
 
 const TypeId = "~effect-multiprocessing/Remote"
 
@@ -452,6 +465,90 @@ export const Service: <Self = never>() => <const Id extends string, const M exte
         }))
     })
   }
+
+// -----------------------------------------------------------------------------
+// Objects
+// -----------------------------------------------------------------------------
+
+const Object_: <Self = never>() => <const Id extends string, const O extends ObjectOptions>(
+  id: Id,
+  options: CheckedObject<O>
+) => [Self] extends [never] ? MissingSelf<"Remote.Object"> : ObjectClass<Self, Id, O> =
+  () => (id: string, options: ObjectOptions): any => declareObject(id, options)
+
+export {
+  /**
+   * Declares a class of objects that live in a manager and are used through proxies, from any process.
+   *
+   * **When to use**
+   *
+   * For what several processes share: a counter, a cache, a rate limiter, a room of a game. Of a `Service` a host has
+   * one instance; of an object there are as many as are created, and each ends with its last lease.
+   *
+   * **Details**
+   *
+   * - `payload` and `error` are the constructor's, `methods` are as a service's. A method cannot be `idempotent`: an
+   *   object is in one process only.
+   * - The class is the type of its proxies: they are instances of it, with the methods that its body may add. It is also
+   *   the Context key of a shared proxy, which `layer` provides.
+   * - A proxy belongs to a Scope, and is a lease of the object until that closes. `schema` lets proxies travel in
+   *   messages: who receives one has a lease of its own. When a process ends, however it does, so do its leases.
+   * - The last lease ends the object: the Scope of its constructor closes.
+   *
+   * **Gotchas**
+   *
+   * A handler that keeps a proxy which it was called with must `retain` it into the instance's Scope: the proxy that it
+   * was given ends with the call. Objects that hold proxies of each other are never the last to let go.
+   *
+   * A class that has proxies of itself in its methods needs an annotation there:
+   * `Schema.suspend((): Remote.ObjectSchema<Node> => Node.schema)`.
+   *
+   * **Example** (A counter: its contract, its implementation, its use)
+   *
+   * ```ts
+   * class Counter extends Remote.Object<Counter>()("app/Counter", {
+   *   payload: { initial: Schema.Int },
+   *   methods: { add: { payload: { by: Schema.Int }, success: Schema.Int } }
+   * }) {}
+   *
+   * const CounterLive = Counter.toLayer(({ initial }) =>
+   *   Effect.gen(function*() {
+   *     const count = yield* Ref.make(initial)
+   *     return { add: ({ by }) => Ref.updateAndGet(count, (n) => n + by) }
+   *   })
+   * )
+   *
+   * const program = Effect.gen(function*() {
+   *   const counter = yield* Counter.create({ initial: 40 })
+   *   return yield* counter.add({ by: 2 })
+   * })
+   * ```
+   *
+   * @stability unstable
+   * @category constructors
+   * @since 0.1.0
+   */
+  Object_ as Object
+}
+
+/**
+ * A second lease of a proxy's object, for as long as this Scope is open.
+ *
+ * **When to use**
+ *
+ * In a handler that keeps a proxy beyond the call it came with: `Scope.provide(Remote.retain(node), instanceScope)`,
+ * where `instanceScope` is what `Effect.scope` was in the constructor.
+ *
+ * **Details**
+ *
+ * Fails with `ObjectGone` if the proxy's own Scope has closed.
+ *
+ * @stability unstable
+ * @category utils
+ * @since 0.1.0
+ */
+export const retain: <Self extends Instance<string>>(proxy: Self) => Effect.Effect<Self, RemoteError, Scope.Scope> =
+  Leases.retain
 
 // -----------------------------------------------------------------------------
 // Both

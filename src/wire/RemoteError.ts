@@ -261,6 +261,23 @@ export class Unavailable extends Schema.TaggedError<Unavailable>("effect-multipr
 }
 
 /**
+ * The object of a proxy cannot be reached by it: the proxy's Scope has closed, or what it was made from has been used
+ * before, has expired, or belongs to another start of the manager.
+ *
+ * @stability unstable
+ * @category errors
+ * @since 0.1.0
+ */
+export class ObjectGone extends Schema.TaggedError<ObjectGone>("effect-multiprocessing/ObjectGone")("ObjectGone", {
+  type: Schema.String,
+  detail: Schema.String
+}) {
+  override get message(): string {
+    return `${this.type}: ${this.detail}`
+  }
+}
+
+/**
  * All reasons of a `RemoteError`, as a Schema.
  *
  * @stability unstable
@@ -280,7 +297,8 @@ export const RemoteErrorReason = Schema.Union([
   Disconnected,
   SessionClosed,
   ProcessExited,
-  Unavailable
+  Unavailable,
+  ObjectGone
 ])
 
 /**

@@ -22,7 +22,7 @@ import type { Served } from "../../wire/Method.ts"
 import * as Session from "../../wire/Session.ts"
 import * as Transport from "../../wire/Transport.ts"
 import * as CompileCache from "./compileCache.ts"
-import * as CurrentProcess from "./currentProcess.ts"
+import * as CurrentProcess from "../../wire/internal/currentProcess.ts"
 import * as EndBy from "./endBy.ts"
 import type { Failure, Preparation, Report } from "./preparation.ts"
 

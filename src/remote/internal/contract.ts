@@ -12,9 +12,9 @@ import { EncodeFailed, RemoteError } from "../../wire/RemoteError.ts"
 
 /** The options of one method as its user wrote them. */
 export interface Options {
-  readonly payload?: Schema.Top | Schema.Struct.Fields
+  readonly payload?: Schema.Top | Schema.Struct.Fields | undefined
   readonly success?: Schema.Top
-  readonly error?: Schema.Top
+  readonly error?: Schema.Top | undefined
   readonly stream?: boolean
   readonly timeout?: Duration.Input
   readonly idempotent?: boolean
@@ -49,6 +49,17 @@ export const make = (id: string, options: Options): Contract => {
     }
   }
   return contract
+}
+
+/** One of an object: what travels says also which, by the number of the caller's lease. */
+export const ofObject = (id: string, options: Options): Contract => {
+  const contract = make(id, options)
+  const { error, payload, stream, success } = contract
+  let compiled: Method.Method | undefined
+  return Object.defineProperty(contract, "method", {
+    get: () =>
+      compiled ??= Method.make({ id, payload: Schema.Tuple([Schema.Int, payload]), success, error, stream })
+  })
 }
 
 const checkTimeout = (id: string, timeout: Duration.Input): number | undefined => {

@@ -17,12 +17,19 @@ export interface Handlers {
   readonly [method: string]: Handler
 }
 
-/** The runtime side of a `Remote.fn` or a `Remote.Service`: what can be called under one id. */
+/** The runtime side of a declaration: what can be called under one id. */
 export interface Declaration {
-  readonly kind: "fn" | "service"
+  readonly kind: "fn" | "service" | "object"
   readonly id: string
   /** by the method's name; a function has one, named by its id */
   readonly contracts: Readonly<Record<string, Contract>>
+}
+
+/** Of a class of objects, whose methods are called of an instance. */
+export interface ObjectDeclaration extends Declaration {
+  readonly kind: "object"
+  /** its constructor's */
+  readonly creation: Contract
 }
 
 /** What `toLayer` puts into the Context, and a host finds there by id. */
@@ -32,6 +39,14 @@ export interface Implementation {
   readonly call: (method: string, payload: unknown) => Answer
   /** those of its Layer, which its codecs need too; absent when it answers from elsewhere */
   readonly services?: Context.Context<never> | undefined
+}
+
+/** What `toLayer` of a class of objects puts into the Context. */
+export interface ObjectImplementation {
+  readonly declaration: ObjectDeclaration
+  readonly services: Context.Context<never>
+  /** An instance, by how it is called; the Scope is its own. */
+  readonly construct: (payload: unknown) => Effect.Effect<Implementation["call"], unknown, Scope.Scope>
 }
 
 /** Whether its handlers run in this process. */
@@ -58,19 +73,39 @@ export const make = (
   handlers: Handlers,
   context: Context.Context<never>
 ): Implementation => {
-  for (const [name, { id }] of Object.entries(declaration.contracts)) {
-    if (typeof handlers[name] !== "function") throw new TypeError(`${id} has no handler`)
-  }
   const services = Context.omit(Scope.Scope, Tracer.ParentSpan)(context)
-  const call = calls(declaration, handlers)
+  return { declaration, services, call: within(services, handlersOf(declaration, handlers)) }
+}
+
+/** An implementation of a class of objects by a constructor, whose services are those of its Layer, but for the Scope. */
+export const makeObject = (
+  declaration: ObjectDeclaration,
+  build: (payload: unknown) => Effect.Effect<Handlers, unknown, any>,
+  context: Context.Context<never>
+): ObjectImplementation => {
+  const services = Context.omit(Scope.Scope, Tracer.ParentSpan)(context)
   return {
     declaration,
     services,
-    call: (method, payload) => {
-      const answer = call(method, payload)
-      return Stream.isStream(answer) ? Stream.provideContext(answer, services) : Effect.provideContext(answer, services)
-    }
+    construct: (payload) =>
+      Effect.map(
+        Effect.suspend(() => Effect.provideContext(build(payload), services)),
+        (handlers) => within(services, handlersOf(declaration, handlers))
+      )
   }
+}
+
+const handlersOf = (declaration: Declaration, handlers: Handlers): Implementation["call"] => {
+  for (const [name, { id }] of Object.entries(declaration.contracts)) {
+    if (typeof handlers[name] !== "function") throw new TypeError(`${id} has no handler`)
+  }
+  return calls(declaration, handlers)
+}
+
+const within = (services: Context.Context<never>, call: Implementation["call"]): Implementation["call"] =>
+(method, payload) => {
+  const answer = call(method, payload)
+  return Stream.isStream(answer) ? Stream.provideContext(answer, services) : Effect.provideContext(answer, services)
 }
 
 /** Calls by name. What the types forbid is a defect with a name, and not a fiber that ends without its finalizers. */
@@ -93,6 +128,11 @@ export const proxy = (
   Object.fromEntries(
     Object.entries(declaration.contracts).map(([name, contract]) => [name, call(name, contract)])
   )
+
+const ObjectPrefix = `${ownPrefix}object/`
+
+export const objectKey = (id: string): Context.Service<never, ObjectImplementation> =>
+  Context.Service<never, ObjectImplementation>(`${ObjectPrefix}${id}`)
 
 const ImplementationId: unique symbol = Symbol.for("effect-multiprocessing/Remote/Implementation")
 
@@ -141,6 +181,7 @@ export const mark = (declaration: Declaration): Context.Context<never> => {
 
 export interface Found {
   readonly implementations: ReadonlyMap<string, Implementation>
+  readonly objects: ReadonlyMap<string, ObjectImplementation>
   /** ids, of declarations or methods, that more than one declaration claims */
   readonly duplicates: ReadonlyArray<string>
 }
@@ -148,10 +189,15 @@ export interface Found {
 /** What a built module implements. */
 export const find = (context: Context.Context<never>): Found => {
   const implementations = new Map<string, Implementation>()
+  const objects = new Map<string, ObjectImplementation>()
   const implemented = new Set<Declaration>()
   for (const [key, value] of context.mapUnsafe) {
     if (key.startsWith(MarkPrefix)) {
       implemented.add(value)
+      continue
+    }
+    if (key.startsWith(ObjectPrefix)) {
+      objects.set(value.declaration.id, value)
       continue
     }
     for (const implementation of implementationsOf(key, value, context)) {
@@ -159,7 +205,7 @@ export const find = (context: Context.Context<never>): Found => {
       implementations.set(implementation.declaration.id, implementation)
     }
   }
-  return { implementations, duplicates: duplicates(implemented) }
+  return { implementations, objects, duplicates: duplicates(implemented) }
 }
 
 /**
@@ -169,7 +215,7 @@ export const find = (context: Context.Context<never>): Found => {
 export const of = (declaration: Declaration, context: Context.Context<never>): Implementation | undefined => {
   const { id, kind } = declaration
   const value = context.mapUnsafe.get(kind === "fn" ? fnKey(id).key : id)
-  if (value === undefined) return undefined
+  if (value === undefined || kind === "object") return undefined
   const made = kind === "fn" ? value as Implementation : attached(value)
   if (made !== undefined) return made.declaration === declaration ? made : undefined
   return { declaration, services: context, call: calls(declaration, value as Handlers) }

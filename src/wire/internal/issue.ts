@@ -36,10 +36,14 @@ export const orFailWith = (
     return Effect.catchCause(
       outcome,
       (cause): Effect.Effect<never, RemoteError> =>
-        Cause.hasInterruptsOnly(cause) ? Effect.interrupt : failWith(reason(issueOf(Cause.squash(cause))))
+        Cause.hasInterruptsOnly(cause) ? Effect.interrupt : failWith(reasonOf(cause, reason))
     )
   }
-  return Exit.isFailure(outcome)
-    ? failWith(reason(issueOf(Cause.squash(outcome.cause))))
-    : Exit.succeed(outcome.value)
+  return Exit.isFailure(outcome) ? failWith(reasonOf(outcome.cause, reason)) : Exit.succeed(outcome.value)
+}
+
+/** A Schema that asks another process, as a proxy's does, dies of that one's reason: it says more than an issue. */
+const reasonOf = (cause: Cause.Cause<unknown>, reason: (issue: string) => RemoteErrorReason): RemoteErrorReason => {
+  const wrong = Cause.squash(cause)
+  return wrong instanceof RemoteError ? wrong.reason : reason(issueOf(wrong))
 }

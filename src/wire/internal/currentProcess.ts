@@ -1,6 +1,6 @@
 import type * as Effect from "effect/Effect"
-import type { AuthKey } from "../../wire/AuthKey.ts"
-import * as AuthKeys from "../../wire/internal/authKey.ts"
+import type { AuthKey } from "../AuthKey.ts"
+import * as AuthKeys from "./authKey.ts"
 
 /** The process that started this one. */
 export interface ParentProcess {

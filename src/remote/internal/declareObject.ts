@@ -1,0 +1,123 @@
+/** What `Remote.Object` makes of its options. */
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Schema from "effect/Schema"
+import * as SchemaTransformation from "effect/SchemaTransformation"
+import type * as Scope from "effect/Scope"
+import * as Stream from "effect/Stream"
+import { RemoteError, UnknownMethod } from "../../wire/RemoteError.ts"
+import { ManagerError, NotRegistered } from "../ManagerError.ts"
+import * as Contract from "./contract.ts"
+import { Ref } from "./control.ts"
+import * as Implementation from "./implementation.ts"
+import { Leases } from "./leases.ts"
+import { checkId, checkMethod } from "./names.ts"
+import { Manager, type ObjectOptions } from "./object.ts"
+import * as Proxies from "./proxies.ts"
+
+export const declareObject = (id: string, options: ObjectOptions): object => {
+  checkId("Remote.Object", id)
+  const contracts: Record<string, Contract.Contract> = Object.create(null)
+  for (const [name, method] of Object.entries(options.methods)) {
+    checkMethod("Remote.Object", id, name)
+    contracts[name] = Contract.ofObject(`${id}/${name}`, method)
+  }
+  const creation = Contract.ofObject(`${id}/constructor`, { payload: options.payload, error: options.error })
+  const declaration: Implementation.ObjectDeclaration = { kind: "object", id, contracts, creation }
+  const Base = Context.Service<any, any>()(id) as any
+  for (const [name, contract] of Object.entries(contracts)) {
+    const call = caller(contract)
+    Object.defineProperty(Base.prototype, name, {
+      get() {
+        return (input?: unknown) => call(this, input)
+      }
+    })
+  }
+  const schemas = new WeakMap<object, Schema.Top>()
+  const implementationKey = Implementation.objectKey(id)
+  Object.defineProperties(Base, {
+    // The class that a user makes of it: proxies are instances of that one, with its own methods.
+    schema: {
+      get() {
+        let schema = schemas.get(this)
+        if (schema === undefined) schemas.set(this, schema = schemaOf(id, this.prototype))
+        return schema
+      }
+    },
+    create: {
+      get() {
+        return (...args: ReadonlyArray<unknown>) =>
+          Effect.flatMap(Manager, (manager) => (manager.create as any)(this, ...args))
+      }
+    },
+    layer: {
+      get() {
+        return (...args: ReadonlyArray<unknown>) => Layer.effect(this, this.create(...args))
+      }
+    }
+  })
+  return Object.assign(Base, {
+    "~effect-multiprocessing/Remote": "Object",
+    [Implementation.DeclarationId]: declaration,
+    options,
+    toLayer: (build: (payload: unknown) => Effect.Effect<Implementation.Handlers, unknown, any>) =>
+      Layer.effectContext(Effect.map(Effect.context<never>(), (context) => {
+        const implementation = Implementation.makeObject(declaration, build, context)
+        return Context.add(Implementation.mark(declaration), implementationKey, implementation)
+      }))
+  })
+}
+
+/** One method of all proxies of a class. */
+const caller = (contract: Contract.Contract) => {
+  const { stream, timeout } = contract
+  const complete = Contract.constructForWire(contract)
+  const prepare = (proxy: object, input: unknown) =>
+    Effect.flatMap(Proxies.living(proxy), ({ at, number }) =>
+      Effect.map(complete(input), (payload) => ({ session: at.session, payload: [number, payload] })))
+  const limit = () => timeout === undefined ? undefined : { timeout }
+  return stream
+    ? (proxy: object, input: unknown) =>
+      Stream.unwrap(Effect.map(prepare(proxy, input), ({ payload, session }) =>
+        session.stream(contract.method, payload, limit())))
+    : (proxy: object, input: unknown) =>
+      Effect.flatMap(prepare(proxy, input), ({ payload, session }) =>
+        session.call(contract.method, payload, limit()))
+}
+
+/** The constructor, asked of a manager: the object's first lease is under a number of ours before it is there. */
+export const create = (
+  at: Proxies.ManagerSession,
+  object: { readonly prototype: object },
+  name: string,
+  input: unknown
+): Effect.Effect<object, unknown, any> => {
+  const { creation, id } = Implementation.declarationOf(object) as Implementation.ObjectDeclaration
+  return Effect.flatMap(Contract.constructForWire(creation)(input), (payload) => {
+    const leased = Proxies.hold(at, id, (number) => at.session.call(creation.method, [number, payload]))
+    return Effect.catchIf(Effect.map(leased, (lease) => Proxies.make(object.prototype, lease)), isUnknown, () =>
+      Effect.fail(new ManagerError({ reason: new NotRegistered({ manager: name, type: id }) })))
+  })
+}
+
+const isUnknown = (error: unknown): boolean => error instanceof RemoteError && error.reason instanceof UnknownMethod
+
+const schemaOf = (id: string, prototype: object): Schema.Top =>
+  Ref.pipe(
+    Schema.decodeTo(
+      Schema.declare<object>(
+        (value): value is object =>
+          typeof value === "object" && value !== null && Object.prototype.isPrototypeOf.call(prototype, value) &&
+          Proxies.leaseOf(value) !== undefined,
+        { expected: id, representation: { id: `${objectPrefix}${id}`, payload: null } }
+      ),
+      SchemaTransformation.transformEffect<object, Ref, Scope.Scope>({
+        decode: (ref) => Effect.orDie(Effect.flatMap(Leases, (leases) => leases.take(prototype, id, ref))),
+        encode: (proxy) => Effect.orDie(Effect.flatMap(Leases, (leases) => leases.give(proxy)))
+      })
+    )
+  )
+
+/** names the declarations of proxies among others in a Schema */
+export const objectPrefix = "effect-multiprocessing/Remote/Object/"

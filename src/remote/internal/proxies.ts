@@ -1,0 +1,75 @@
+/** What is behind a proxy: a lease, under a number of this process's own, at a session with the object's manager. */
+import * as Effect from "effect/Effect"
+import * as Scope from "effect/Scope"
+import { ObjectGone, RemoteError } from "../../wire/RemoteError.ts"
+import type { Session } from "../../wire/Session.ts"
+
+/**
+ * One session with a manager. The numbers of its leases are chosen on this side, so that one which was asked for can be
+ * given back whether or not the answer has been heard.
+ */
+export class ManagerSession {
+  /** new for every start of a manager */
+  readonly manager: string
+  /** where others reach it; empty where only this process can */
+  readonly address: string
+  readonly session: Session
+  private last = 0
+
+  constructor(manager: string, address: string, session: Session) {
+    this.manager = manager
+    this.address = address
+    this.session = session
+  }
+
+  number(): number {
+    return ++this.last
+  }
+}
+
+/** A lease as the proxy that was made for it holds it. */
+export interface Lease {
+  readonly at: ManagerSession
+  readonly number: number
+  readonly type: string
+  ended: boolean
+}
+
+const LeaseId: unique symbol = Symbol.for("effect-multiprocessing/Remote/Lease")
+
+/** Proxies have nothing of their own but this: their methods are their class's. */
+export const make = <Self extends object>(prototype: Self, lease: Lease): Self =>
+  Object.defineProperty(Object.create(prototype), LeaseId, { value: lease })
+
+export const leaseOf = (proxy: unknown): Lease | undefined =>
+  typeof proxy === "object" && proxy !== null
+    ? (proxy as { readonly [LeaseId]?: Lease })[LeaseId]
+    : undefined
+
+export const gone = ({ type }: { readonly type: string }, detail: string): RemoteError =>
+  new RemoteError({ reason: new ObjectGone({ type, detail }) })
+
+/** The lease of a proxy, if it still has one. */
+export const living = (proxy: object): Effect.Effect<Lease, RemoteError> => {
+  const lease = leaseOf(proxy)
+  if (lease === undefined) return Effect.fail(gone({ type: "?" }, "it is no proxy"))
+  return lease.ended ? Effect.fail(gone(lease, "the Scope of this proxy has closed")) : Effect.succeed(lease)
+}
+
+/**
+ * A lease for as long as the Scope is open. It is given back by its number however `obtain` ends: an answer that nobody
+ * waited for would else be a lease that nobody knows of.
+ */
+export const hold = <E, R>(
+  at: ManagerSession,
+  type: string,
+  obtain: (number: number) => Effect.Effect<unknown, E, R>
+): Effect.Effect<Lease, E, R | Scope.Scope> =>
+  Effect.flatMap(Effect.scope, (scope) => {
+    const lease: Lease = { at, number: at.number(), type, ended: false }
+    const end = Effect.sync(() => {
+      lease.ended = true
+      at.session.release(lease.number)
+    })
+    return Scope.addFinalizer(scope, end).pipe(Effect.andThen(obtain(lease.number)), Effect.as(lease))
+  })
