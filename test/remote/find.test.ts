@@ -49,7 +49,7 @@ describe("what a module implements", () => {
       )
       assert.sameMembers([...implementations.keys()], ["find/Greeter", "find/shout"])
       assert.deepStrictEqual(duplicates, [])
-      assert.strictEqual(yield* greets({ duplicates, implementations }), "hello ann")
+      assert.strictEqual(yield* greets({ duplicates, implementations, objects: new Map() }), "hello ann")
       const fn = implementations.get("find/shout")!
       assert.strictEqual(yield* fn.call("find/shout", { text: "x" }) as Effect.Effect<unknown>, "X")
       for (const { services } of implementations.values()) {
@@ -124,7 +124,7 @@ describe("what a module implements", () => {
   it.effect("is nothing where there is nothing", () =>
     Effect.gen(function*() {
       const result = yield* found(Layer.succeed(Plain, { n: 1 }))
-      assert.deepStrictEqual(result, { implementations: new Map(), duplicates: [] })
+      assert.deepStrictEqual(result, { implementations: new Map(), objects: new Map(), duplicates: [] })
     }))
 })
 

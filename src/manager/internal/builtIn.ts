@@ -2,8 +2,8 @@
  * Objects of this library's own that every manager has. The server stores what clients put in as bytes with tickets
  * beside them, and needs no Schema of it; and it knows who calls, so that what a client holds ends with it.
  */
-import * as Schema from "effect/Schema"
 import type * as Effect from "effect/Effect"
+import * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
 import { Ref } from "../../remote/internal/control.ts"
 import type { Answer, Implementation, ObjectDeclaration } from "../../remote/internal/implementation.ts"

@@ -57,8 +57,7 @@ export const ofObject = (id: string, options: Options): Contract => {
   const { error, payload, stream, success } = contract
   let compiled: Method.Method | undefined
   return Object.defineProperty(contract, "method", {
-    get: () =>
-      compiled ??= Method.make({ id, payload: Schema.Tuple([Schema.Int, payload]), success, error, stream })
+    get: () => compiled ??= Method.make({ id, payload: Schema.Tuple([Schema.Int, payload]), success, error, stream })
   })
 }
 

@@ -74,16 +74,19 @@ const caller = (contract: Contract.Contract) => {
   const { stream, timeout } = contract
   const complete = Contract.constructForWire(contract)
   const prepare = (proxy: object, input: unknown) =>
-    Effect.flatMap(Proxies.living(proxy), ({ at, number }) =>
-      Effect.map(complete(input), (payload) => ({ session: at.session, payload: [number, payload] })))
+    Effect.flatMap(
+      Proxies.living(proxy),
+      ({ at, number }) =>
+        Effect.map(complete(input), (payload) => ({ session: at.session, payload: [number, payload] }))
+    )
   const limit = () => timeout === undefined ? undefined : { timeout }
   return stream
     ? (proxy: object, input: unknown) =>
-      Stream.unwrap(Effect.map(prepare(proxy, input), ({ payload, session }) =>
-        session.stream(contract.method, payload, limit())))
+      Stream.unwrap(
+        Effect.map(prepare(proxy, input), ({ payload, session }) => session.stream(contract.method, payload, limit()))
+      )
     : (proxy: object, input: unknown) =>
-      Effect.flatMap(prepare(proxy, input), ({ payload, session }) =>
-        session.call(contract.method, payload, limit()))
+      Effect.flatMap(prepare(proxy, input), ({ payload, session }) => session.call(contract.method, payload, limit()))
 }
 
 /** The constructor, asked of a manager: the object's first lease is under a number of ours before it is there. */
@@ -96,8 +99,11 @@ export const create = (
   const { creation, id } = Implementation.declarationOf(object) as Implementation.ObjectDeclaration
   return Effect.flatMap(Contract.constructForWire(creation)(input), (payload) => {
     const leased = Proxies.hold(at, id, (number) => at.session.call(creation.method, [number, payload]))
-    return Effect.catchIf(Effect.map(leased, (lease) => Proxies.make(object.prototype, lease)), isUnknown, () =>
-      Effect.fail(new ManagerError({ reason: new NotRegistered({ manager: name, type: id }) })))
+    return Effect.catchIf(
+      Effect.map(leased, (lease) => Proxies.make(object.prototype, lease)),
+      isUnknown,
+      () => Effect.fail(new ManagerError({ reason: new NotRegistered({ manager: name, type: id }) }))
+    )
   })
 }
 

@@ -102,11 +102,11 @@ const handlersOf = (declaration: Declaration, handlers: Handlers): Implementatio
   return calls(declaration, handlers)
 }
 
-const within = (services: Context.Context<never>, call: Implementation["call"]): Implementation["call"] =>
-(method, payload) => {
-  const answer = call(method, payload)
-  return Stream.isStream(answer) ? Stream.provideContext(answer, services) : Effect.provideContext(answer, services)
-}
+const within =
+  (services: Context.Context<never>, call: Implementation["call"]): Implementation["call"] => (method, payload) => {
+    const answer = call(method, payload)
+    return Stream.isStream(answer) ? Stream.provideContext(answer, services) : Effect.provideContext(answer, services)
+  }
 
 /** Calls by name. What the types forbid is a defect with a name, and not a fiber that ends without its finalizers. */
 const calls = ({ contracts }: Declaration, handlers: Handlers): Implementation["call"] => (method, payload) => {

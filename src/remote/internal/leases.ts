@@ -31,7 +31,8 @@ const take = Effect.fnUntraced(function*(prototype: object, type: string, ref: R
   const lease = yield* Proxies.hold(
     at,
     type,
-    (as) => at.session.call(contracts.redeem.method, { type, ticket: ref.ticket, as }) as Effect.Effect<void, RemoteError>
+    (as) =>
+      at.session.call(contracts.redeem.method, { type, ticket: ref.ticket, as }) as Effect.Effect<void, RemoteError>
   )
   return Proxies.make(prototype, lease)
 })

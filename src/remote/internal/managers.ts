@@ -105,7 +105,9 @@ export const reach = (ref: Ref): Effect.Effect<Proxies.ManagerSession, RemoteErr
   const unavailable = (detail: string) => new RemoteError({ reason: new Unavailable({ method: type, detail }) })
   if (address === "") return Effect.fail(unavailable("its manager has no address, and is not in this process"))
   return Effect.gen(function*() {
-    const parsed = yield* Effect.fromResult(Result.mapError(Address.fromInput(address), ({ message }) => unavailable(message)))
+    const parsed = yield* Effect.fromResult(
+      Result.mapError(Address.fromInput(address), ({ message }) => unavailable(message))
+    )
     const { find } = yield* Credentials
     return yield* Effect.flatMap(find(parsed), (options) => RcMap.get(connections, new Key(manager, parsed, options)))
   }).pipe(
