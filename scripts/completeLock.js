@@ -10,7 +10,7 @@ import { readFileSync, writeFileSync } from "node:fs"
 const file = new URL("../package-lock.json", import.meta.url)
 const lock = JSON.parse(readFileSync(file, "utf8"))
 
-const systems = ["android", "darwin", "freebsd", "linux", "openharmony", "win32"]
+const systems = ["android", "darwin", "freebsd", "linux", "openbsd", "openharmony", "win32"]
 const processors = ["arm64", "arm", "x64", "ia32", "loong64", "ppc64", "riscv64", "s390x"]
 
 const platformOf = (/** @type {string} */ name) => {

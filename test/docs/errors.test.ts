@@ -5,6 +5,7 @@ import { readFileSync } from "node:fs"
 import { ConnectionErrorReason } from "../../src/connection/ConnectionError.ts"
 import { HandleClosed, ProcessError, ProcessErrorReason, SpawnerClosed } from "../../src/process/ProcessError.ts"
 import { ManagerErrorReason } from "../../src/remote/ManagerError.ts"
+import { ResourceErrorReason } from "../../src/resource/ResourceError.ts"
 import { CallTimeout, Disconnected, ProcessExited, RemoteError, RemoteErrorReason } from "../../src/wire/RemoteError.ts"
 
 const page = readFileSync(new URL("../../docs/errors.md", import.meta.url), "utf8")
@@ -34,6 +35,7 @@ describe("docs/errors.md lists every reason with its fields, and no other", () =
   it("of ProcessError", () => assert.deepStrictEqual(documented("ProcessError"), inCode(ProcessErrorReason)))
   it("of ConnectionError", () => assert.deepStrictEqual(documented("ConnectionError"), inCode(ConnectionErrorReason)))
   it("of ManagerError", () => assert.deepStrictEqual(documented("ManagerError"), inCode(ManagerErrorReason)))
+  it("of ResourceError", () => assert.deepStrictEqual(documented("ResourceError"), inCode(ResourceErrorReason)))
 
   it("which were found in the code", () => {
     assert.include(Object.keys(inCode(RemoteErrorReason)), "EncodeFailed")

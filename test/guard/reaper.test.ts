@@ -9,7 +9,7 @@ import * as Fs from "node:fs"
 import * as Path from "node:path"
 import * as ProcessTable from "../../src/guard/internal/processTable.ts"
 import * as Reaper from "../../src/guard/internal/reaper.ts"
-import { sentinel } from "../../src/guard/internal/records.ts"
+import { removePaths, sentinel } from "../../src/guard/internal/records.ts"
 import * as RunDirectory from "../../src/guard/internal/runDirectory.ts"
 import { allDead, child, families, familyOf, owner, ready, removed, start } from "../support/owned.ts"
 import { folder, rounds } from "../support/spawned.ts"
@@ -88,6 +88,31 @@ describe("an owner is killed", () => {
       owned.kill()
       yield* removed(owned.directory)
       assert.sameMembers(Fs.readdirSync(tmp), [Path.basename(Path.dirname(owned.directory)), "target", "replaced"])
+    }))
+
+  it.live("directories are removed with all that is in them, but not what links in them lead to", () =>
+    Effect.gen(function*() {
+      const tmp = yield* folder
+      const directory = (name: string) => {
+        Fs.mkdirSync(Path.join(tmp, name, "in"), { recursive: true })
+        Fs.writeFileSync(Path.join(tmp, name, "in", "file"), "")
+        return Path.join(tmp, name)
+      }
+      const ours = ["plain", "with space", "-rf", "$(touch hacked) *"].map(directory)
+      Fs.symlinkSync(directory("kept"), Path.join(ours[0]!, "link"))
+      const replaced = directory("replaced")
+      const link = Path.join(tmp, "link")
+      Fs.symlinkSync(directory("linked"), link)
+      const owned = yield* owner(tmp, { children: 0, program: "idle", paths: [...ours, replaced, link] })
+      Fs.renameSync(replaced, Path.join(tmp, "moved"))
+      directory("replaced")
+      owned.kill()
+      yield* removed(owned.directory)
+      const base = Path.basename(Path.dirname(owned.directory))
+      assert.sameMembers(Fs.readdirSync(tmp), [base, "kept", "linked", "moved", "replaced"])
+      for (const name of ["kept", "linked", "moved", "replaced"]) {
+        assert.deepStrictEqual(Fs.readdirSync(Path.join(tmp, name, "in")), ["file"])
+      }
     }))
 
   it.live("while it is only frozen, or its Reaper is killed, nothing is", () =>
@@ -311,6 +336,18 @@ describe("in this process", () => {
     const output = ChildProcess.execFileSync(process.execPath, [...flags, "-e", program], { encoding: "utf8" })
     assert.match(output, /^the Reaper: \/bin\/sh could not be started: Error: Access to this API has been restricted/)
   })
+
+  it.live("a file that is yet to be there", () =>
+    Effect.gen(function*() {
+      const tmp = yield* folder
+      const { directory, reaper } = yield* mine
+      const [before, after] = ["before", "after"].map((name) => Path.join(tmp, name)) as [string, string]
+      Fs.writeFileSync(before, "")
+      yield* Effect.fromResult(reaper.addPath(after, Fs.lstatSync(before, { bigint: true })))
+      Fs.renameSync(before, after)
+      removePaths(directory.path)
+      assert.deepStrictEqual(Fs.readdirSync(tmp), [])
+    }).pipe(Effect.scoped))
 
   it.live("paths that cannot be guarded are refused", () =>
     Effect.gen(function*() {

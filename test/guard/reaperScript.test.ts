@@ -208,6 +208,32 @@ for (const shell of shells) {
         assert.deepStrictEqual(Fs.readdirSync(`${files}/full`), ["file"])
       }))
 
+    it.live("removes the directories that the records name, with what is in them, and no others", () =>
+      Effect.gen(function*() {
+        const { dir, ownerDies, tmp } = yield* guarded(shell)
+        const files = `${tmp}/files`
+        let serial = 0
+        const add = (name: string, folder: string, inode?: bigint) => {
+          Fs.mkdirSync(`${files}/${name}/in`, { recursive: true })
+          const { dev, ino } = Fs.lstatSync(`${files}/${name}`, { bigint: true })
+          Fs.symlinkSync(`${files}/${name}`, `${dir}/${folder}/${dev}.${inode ?? ino}.${serial++}`)
+        }
+        for (const name of ["plain", "with space", "$(rm x) `y` 'z' \"*\" \\", "-rf"]) add(name, "d")
+        // neither another one of that name, nor one among the files, nor what has become a file or a link meanwhile
+        add("replaced", "d", 1n)
+        add("unasked", "p")
+        for (const name of ["file", "link"]) add(name, "d")
+        for (const name of ["file", "link"]) Fs.rmSync(`${files}/${name}`, { recursive: true })
+        Fs.writeFileSync(`${files}/file`, "")
+        Fs.symlinkSync(`${files}/replaced`, `${files}/link`)
+        const { dev, ino } = Fs.lstatSync(`${files}/link`, { bigint: true })
+        Fs.symlinkSync(`${files}/link`, `${dir}/d/${dev}.${ino}.90`)
+        yield* ownerDies
+        assert.isFalse(Fs.existsSync(dir))
+        assert.sameMembers(Fs.readdirSync(files), ["replaced", "unasked", "file", "link"])
+        assert.deepStrictEqual(Fs.readdirSync(`${files}/replaced`), ["in"])
+      }))
+
     it.live("touches nothing while the owner lives, though the pipe has ended", () =>
       Effect.gen(function*() {
         const { closePipe, dir, owner, record, shell: pid } = yield* guarded(shell)

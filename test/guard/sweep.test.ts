@@ -53,12 +53,14 @@ const base = Effect.map(folder, (tmp) => {
 
 describe("an owner and its Reaper are killed", () => {
   for (const [program, members] of [["family", 3], ["orphan", 1]] as const) {
-    it.live(`the next run directory sweeps what they left: groups (${program}), files, the directory`, () =>
+    it.live(`the next run directory sweeps what they left: groups (${program}), files and directories, its own`, () =>
       Effect.gen(function*() {
         const tmp = yield* folder
         const file = `${tmp}/file`
         Fs.writeFileSync(file, "")
-        const owned = yield* owner(tmp, { children: 4, program, paths: [file] })
+        const full = `${tmp}/full`
+        Fs.mkdirSync(`${full}/in`, { recursive: true })
+        const owned = yield* owner(tmp, { children: 4, program, paths: [file, full] })
         if (program === "orphan") yield* allDead(owned.children)
         const pids = yield* families(owned.children, members)
         yield* killBoth(owned)
@@ -68,6 +70,7 @@ describe("an owner and its Reaper are killed", () => {
         yield* allDead(pids)
         yield* removed(owned.directory)
         assert.isFalse(Fs.existsSync(file))
+        assert.isFalse(Fs.existsSync(full))
         assert.isTrue([next.pid, next.reaper, ...next.children].every(isAliveUnsafe))
         assert.isTrue(Fs.existsSync(next.directory))
       }))
@@ -190,7 +193,7 @@ describe("a sweep spares", () => {
       yield* swept(path)
       Fs.chmodSync(`${path}/mode0000`, 0o700)
       assert.sameMembers(Fs.readdirSync(path), names)
-      assert.sameMembers(Fs.readdirSync(elsewhere), ["c", "p", "owner"])
+      assert.sameMembers(Fs.readdirSync(elsewhere), ["c", "p", "d", "owner"])
       assert.isTrue(isAliveUnsafe(pid))
     }).pipe(Effect.scoped))
 

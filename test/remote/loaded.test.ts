@@ -1,6 +1,6 @@
 /** A child imports declarations and hosts them: what only addresses need is not loaded for that. */
 import { assert, describe, it } from "@effect/vitest"
-import { readFileSync } from "node:fs"
+import { readdirSync, readFileSync } from "node:fs"
 
 const src = new URL("../../src/", import.meta.url)
 
@@ -18,15 +18,29 @@ const loaded = (entry: string): ReadonlySet<string> => {
   return seen
 }
 
-const connections = (entry: string) => [...loaded(entry)].filter((path) => path.startsWith("connection/"))
+const ofFolder = (folder: string) => (entry: string) =>
+  [...loaded(entry)].filter((path) => path.startsWith(`${folder}/`))
+const connections = ofFolder("connection")
+const resources = ofFolder("resource")
 
-describe("without connections load", () => {
+describe("without connections and what only the system has load", () => {
   for (const entry of ["remote/Remote.ts", "process/internal/host.ts", "process/internal/boot.ts"]) {
     it(entry, () => {
       assert.isAbove(loaded(entry).size, 3)
       assert.deepStrictEqual(connections(entry), [])
+      assert.deepStrictEqual(resources(entry), [])
     })
   }
 
   it("which RemoteServer does load", () => assert.isAbove(connections("remote/RemoteServer.ts").length, 10))
+
+  it("which Native does load", () => assert.include(resources("resource/Native.ts"), "resource/internal/system.ts"))
+})
+
+it("one file loads koffi, and only when it is asked for", () => {
+  const files = readdirSync(src, { recursive: true, encoding: "utf8" }).filter((name) => name.endsWith(".ts"))
+  assert.isAbove(files.length, 50)
+  const mentions = files.filter((name) => /(?:from|import\() ?"koffi"/.test(readFileSync(new URL(name, src), "utf8")))
+  assert.deepStrictEqual(mentions, ["resource/internal/system.ts"])
+  assert.notMatch(readFileSync(new URL(mentions[0]!, src), "utf8"), /from "koffi"/)
 })

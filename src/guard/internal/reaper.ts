@@ -30,9 +30,12 @@ export interface Reaper {
   readonly addChild: (child: { readonly pid: number; readonly group: boolean }) => Result.Result<void, GuardFailure>
   /** The child has been reaped. It stays under guard until its group is empty too, which is seen to here. */
   readonly removeChild: (pid: number) => void
-  /** A file to unlink after our death, if it is then still the same file. Its path has no line breaks. */
-  readonly addPath: (path: string) => Result.Result<void, GuardFailure>
-  /** The file has been unlinked, or belongs to somebody else now. */
+  /**
+   * A file to unlink, or a directory to remove, after our death, if it is then still the same one. Its path has no line
+   * breaks. With `stat` it need not be there yet.
+   */
+  readonly addPath: (path: string, stat?: Fs.BigIntStats) => Result.Result<void, GuardFailure>
+  /** It has been removed, or belongs to somebody else now. */
   readonly removePath: (path: string) => void
 }
 
@@ -98,7 +101,7 @@ export const make = Effect.fnUntraced(
       addChild: ({ group, pid }) =>
         shell.stand() ? write(directory.path, () => book.addChild(pid, group)) : Result.fail(noShell()),
       removeChild: book.removeChild,
-      addPath: (path) => write(directory.path, () => book.addPath(path)),
+      addPath: (path, stat) => write(directory.path, () => book.addPath(path, stat)),
       removePath: book.removePath
     }
   }

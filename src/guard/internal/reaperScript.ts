@@ -107,10 +107,15 @@ until killAll; do
   sleep 1
 done
 
-for file in "$dir"/p/*; do
+for file in "$dir"/p/* "$dir"/d/*; do
   [ -h "$file" ] || continue
   path=$(readlink "$file") name=\${file##*/}
-  case $path in /*) [ "$(identity "$path")" = "\${name%.*}" ] && rm -f -- "$path" ;; esac
+  case $path in /*) ;; *) continue ;; esac
+  [ "$(identity "$path")" = "\${name%.*}" ] || continue
+  case $file in
+    */p/*) rm -f -- "$path" ;;
+    *) [ -d "$path" ] && [ ! -h "$path" ] && rm -rf -- "$path" ;;
+  esac
 done
 
 rm -rf -- "$dir"

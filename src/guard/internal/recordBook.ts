@@ -10,7 +10,7 @@ import * as Records from "./records.ts"
 export interface RecordBook {
   readonly addChild: (pid: number, group: boolean) => void
   readonly removeChild: (pid: number) => void
-  readonly addPath: (path: string) => void
+  readonly addPath: (path: string, stat?: Fs.BigIntStats) => void
   readonly removePath: (path: string) => void
   /** Lets go of everything in memory; the files stay. */
   readonly close: () => void
@@ -66,11 +66,12 @@ export const make = (directory: string): RecordBook => {
       lingering.add(pid)
       timer ??= setTimeout(watch, firstWait, firstWait * 2).unref()
     },
-    addPath: (path) => {
+    addPath: (path, given) => {
       // the shell could not read it
       if (path.includes("\n")) throw Object.assign(new Error("a path with a line break"), { code: "EINVAL" })
-      const name = Records.pathName(Fs.lstatSync(path, { bigint: true }), count++)
-      const file = Path.join(directory, Records.pathsFolder, name)
+      const stat = given ?? Fs.lstatSync(path, { bigint: true })
+      const folder = stat.isDirectory() ? Records.directoriesFolder : Records.pathsFolder
+      const file = Path.join(directory, folder, Records.pathName(stat, count++))
       Fs.symlinkSync(Path.resolve(path), file)
       const replaced = paths.get(path)
       paths.set(path, file)

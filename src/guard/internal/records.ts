@@ -5,7 +5,8 @@
  * disk is full:
  *
  * - `c/<pid>.<start>.g`: a living child that leads its process group (`.p`: that does not);
- * - `p/<device>.<inode>.<n>`: a symbolic link to a file that must be unlinked. It is read, never followed.
+ * - `p/<device>.<inode>.<n>`: a symbolic link to a file that must be unlinked. It is read, never followed;
+ * - `d/<device>.<inode>.<n>`: the same for a directory, which is removed with all that is in it.
  */
 import * as Fs from "node:fs"
 import * as Path from "node:path"
@@ -17,6 +18,9 @@ export const childrenFolder = "c"
 /** The folder of the paths' records. */
 export const pathsFolder = "p"
 
+/** The folder of the records of directories: no file's number that was given again may stand for one. */
+export const directoriesFolder = "d"
+
 /**
  * An entry that is always among the children's records. A shell that does not see it has no descriptors left to look,
  * which would else look to it like no records.
@@ -25,7 +29,9 @@ export const sentinel = "_"
 
 /** Makes the folders of a run directory. */
 export const makeFolders = (directory: string): void => {
-  for (const folder of [childrenFolder, pathsFolder]) Fs.mkdirSync(Path.join(directory, folder), { mode: 0o700 })
+  for (const folder of [childrenFolder, pathsFolder, directoriesFolder]) {
+    Fs.mkdirSync(Path.join(directory, folder), { mode: 0o700 })
+  }
   Fs.closeSync(Fs.openSync(Path.join(directory, childrenFolder, sentinel), "wx", 0o600))
 }
 
@@ -97,19 +103,36 @@ export const killChildren = (directory: string, mark: string): void => {
   }
 }
 
-/** The record of a path, `serial` being a number that no other record of the directory has. */
-export const pathName = (file: Fs.BigIntStats, serial: number): string => `${file.dev}.${file.ino}.${serial}`
+/** What a file or a directory is known by, whatever is at its path later. */
+export interface Identity {
+  readonly dev: bigint
+  readonly ino: bigint
+}
 
-/** Unlinks the files that a run directory names, unless another file has taken their place. */
-export const unlinkPaths = (directory: string): void => {
-  for (const name of list(Path.join(directory, pathsFolder))) {
-    const serial = /^\d+\.\d+\.(\d+)$/.exec(name)?.[1]
-    try {
-      const target = Fs.readlinkSync(Path.join(directory, pathsFolder, name))
-      const same = pathName(Fs.lstatSync(target, { bigint: true }), Number(serial)) === name
-      if (same && Path.isAbsolute(target)) Fs.unlinkSync(target)
-    } catch {
-      // it is gone, or it is a directory, or we may not: nothing more can be done about it
+/** The record of a path, `serial` being a number that no other record of the directory has. */
+export const pathName = ({ dev, ino }: Identity, serial: number): string => `${dev}.${ino}.${serial}`
+
+/** Removes what is at a path, unless it is something else by now. */
+export const removeIfSame = (path: string, expected: Identity, isDirectory: boolean): void => {
+  const found = Fs.lstatSync(path, { bigint: true, throwIfNoEntry: false })
+  if (found?.dev !== expected.dev || found.ino !== expected.ino || found.isDirectory() !== isDirectory) return
+  if (isDirectory) Fs.rmSync(path, { recursive: true, force: true, maxRetries: 3 })
+  else Fs.rmSync(path, { force: true })
+}
+
+/** Removes the files and directories that a run directory names, unless something else has taken their place. */
+export const removePaths = (directory: string): void => {
+  for (const folder of [pathsFolder, directoriesFolder]) {
+    for (const name of list(Path.join(directory, folder))) {
+      const [, dev, ino] = /^(\d+)\.(\d+)\.\d+$/.exec(name) ?? []
+      if (dev === undefined || ino === undefined) continue
+      try {
+        const target = Fs.readlinkSync(Path.join(directory, folder, name))
+        const expected = { dev: BigInt(dev), ino: BigInt(ino) }
+        if (Path.isAbsolute(target)) removeIfSame(target, expected, folder === directoriesFolder)
+      } catch {
+        // it is gone, or it is not what its record says, or we may not: nothing more can be done about it
+      }
     }
   }
 }

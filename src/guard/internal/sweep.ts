@@ -31,7 +31,7 @@ const sweepOne = async (directory: string): Promise<void> => {
       // a cleaner of temporary files may have taken a living owner's socket away
       if (ProcessTable.isAlive(owner.pid, owner.start)) return
       Records.killChildren(directory, Records.markValue(directory, owner))
-      Records.unlinkPaths(directory)
+      Records.removePaths(directory)
     } else if (Owner.hoursUntouched(directory) < foreignAge) return
   }
   // Of several who remove it at once one may find a folder filled that another is emptying.

@@ -1,0 +1,105 @@
+/**
+ * What `node:fs` cannot do, as functions that throw what `node:fs` throws. This is the one file that loads a package for
+ * calls into the C library.
+ */
+import { constants } from "node:os"
+
+/** What the C library of this Linux does for us. */
+export interface System {
+  /** where the memory of a buffer is */
+  readonly addressOf: (bytes: Uint8Array<SharedArrayBuffer>) => bigint
+  /** Puts a file's memory in the place of what is at an address. */
+  readonly map: (address: bigint, length: number, descriptor: number) => void
+  /** Puts zeros there again, which nobody else sees; they take no memory until they are written to. */
+  readonly unmap: (address: bigint, length: number) => void
+  /** Makes sure that the file really has so many bytes, which may take a while: not on this thread. */
+  readonly reserve: (descriptor: number, length: number) => Promise<void>
+  /** Gives a file that has no name one, if nobody has it. */
+  readonly link: (descriptor: number, path: string) => void
+  /** Makes a file that never has a name in a directory; what it is called shows in `/proc`. */
+  readonly anonymous: (name: string) => number
+  /** Refuses everybody, ourselves included, another size for an anonymous file. */
+  readonly seal: (descriptor: number) => void
+}
+
+/** The package, and how it is installed. */
+export const packageName = "koffi"
+export const install = "npm install koffi"
+
+/** `<fcntl.h>`, `<sys/mman.h>` and `<linux/memfd.h>` of every Linux that Node.js runs on */
+const AT_FDCWD = -100
+const AT_SYMLINK_FOLLOW = 0x400
+const PROT_READ_WRITE = 1 | 2
+const MAP_SHARED = 1
+const MAP_PRIVATE = 2
+const MAP_FIXED = 0x10
+const MAP_ANONYMOUS = 0x20
+const MAP_NORESERVE = 0x4000
+const MFD_CLOEXEC = 1
+const MFD_ALLOW_SEALING = 2
+const F_ADD_SEALS = 1033
+const F_SEAL_SEAL = 1
+const F_SEAL_SHRINK = 2
+const F_SEAL_GROW = 4
+
+const names = new Map(Object.entries(constants.errno).map(([name, number]) => [number, name]))
+
+const failure = (syscall: string, errno: number): NodeJS.ErrnoException => {
+  const code = names.get(errno) ?? `E${errno}`
+  return Object.assign(new Error(`${code}: ${syscall}`), { code, errno, syscall })
+}
+
+const load = async (): Promise<System> => {
+  const { default: koffi } = await import("koffi")
+  const library = koffi.load(null)
+  const mmap = library.func(
+    "uintptr_t mmap(uintptr_t address, size_t length, int protection, int flags, int fd, int64_t offset)"
+  )
+  const posixFallocate = library.func("int posix_fallocate(int fd, int64_t offset, int64_t length)")
+  const linkat = library.func("int linkat(int fromFd, const char *from, int toFd, const char *to, int flags)")
+  const memfdCreate = library.func("int memfd_create(const char *name, unsigned int flags)")
+  const fcntl = library.func("int fcntl(int fd, int command, int argument)")
+
+  const mapAt = (address: bigint, length: number, flags: number, descriptor: number): void => {
+    // what is already zeros is not asked for again; anything else than the address is the error value
+    const at: number | bigint = mmap(address, length, PROT_READ_WRITE, flags | MAP_FIXED, descriptor, 0)
+    if (BigInt(at) !== address) throw failure("mmap", koffi.errno())
+  }
+  const checked = (syscall: string, result: number): number => {
+    if (result < 0) throw failure(syscall, koffi.errno())
+    return result
+  }
+  const allocate = (descriptor: number, length: number): Promise<number> =>
+    new Promise((resolve, reject) =>
+      posixFallocate.async(
+        descriptor,
+        0,
+        length,
+        (error: Error | null, errno: number) => error === null ? resolve(errno) : reject(error)
+      )
+    )
+
+  return {
+    addressOf: koffi.address,
+    map: (address, length, descriptor) => mapAt(address, length, MAP_SHARED, descriptor),
+    unmap: (address, length) => mapAt(address, length, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1),
+    reserve: async (descriptor, length) => {
+      let errno = await allocate(descriptor, length)
+      // a signal came in between
+      while (errno === constants.errno.EINTR) errno = await allocate(descriptor, length)
+      if (errno !== 0) throw failure("posix_fallocate", errno)
+    },
+    link: (descriptor, path) => {
+      checked("linkat", linkat(AT_FDCWD, `/proc/self/fd/${descriptor}`, AT_FDCWD, path, AT_SYMLINK_FOLLOW))
+    },
+    anonymous: (name) => checked("memfd_create", memfdCreate(name, MFD_CLOEXEC | MFD_ALLOW_SEALING)),
+    seal: (descriptor) => {
+      checked("fcntl", fcntl(descriptor, F_ADD_SEALS, F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW))
+    }
+  }
+}
+
+let loaded: Promise<System> | undefined
+
+/** Loads the package, once. */
+export const system = (): Promise<System> => loaded ??= load()
