@@ -42,13 +42,28 @@ export class NotRegistered extends Schema.TaggedError<NotRegistered>("effect-mul
 }
 
 /**
+ * Only who has started a manager may shut it down.
+ *
+ * @stability unstable
+ * @category errors
+ * @since 0.1.0
+ */
+export class NotOwner extends Schema.TaggedError<NotOwner>("effect-multiprocessing/NotOwner")("NotOwner", {
+  manager: Schema.String
+}) {
+  override get message(): string {
+    return `${this.manager} was not started by this program`
+  }
+}
+
+/**
  * All reasons of a `ManagerError`, as a Schema.
  *
  * @stability unstable
  * @category schemas
  * @since 0.1.0
  */
-export const ManagerErrorReason = Schema.Union([ManagerClosed, NotRegistered, InvalidOption])
+export const ManagerErrorReason = Schema.Union([ManagerClosed, NotRegistered, NotOwner, InvalidOption])
 
 /**
  * All reasons of a `ManagerError`.

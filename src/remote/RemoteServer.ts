@@ -95,7 +95,7 @@ export const make = <const S extends readonly [Remote.Any, ...Array<Remote.Any>]
   Effect.gen(function*() {
     const context = yield* Effect.context<never>()
     const offer = yield* Effect.fromResult(Offer.make("services", options.services, context))
-    const { address, clients, epoch } = yield* Serve.open(options, offer)
+    const { address, clients, epoch } = yield* Serve.open(options, () => ({ serve: offer }))
     return { address, epoch, clients: Effect.sync(clients) }
   })
 

@@ -36,6 +36,9 @@ import { type Failure, frame, longestFrame, type Preparation, type Report, versi
 export interface Work {
   readonly module: ModuleRef<any>
   readonly mode: Preparation["mode"]
+  readonly host?: Preparation["host"]
+  /** how the child is called, unless it has a name; default the first of `wants` */
+  readonly label?: string
   /** what of the module will be called */
   readonly wants: ReadonlyArray<Implementation.Declaration>
 }
@@ -78,7 +81,7 @@ export const start = (owner: Owner, work: Work, options: Resolved): Effect.Effec
   Effect.uninterruptibleMask((restore) =>
     Effect.gen(function*() {
       const identity = CurrentProcess.nextIdentity()
-      const name = options.name ?? `${work.wants[0]!.id}-${identity.join(":")}`
+      const name = options.name ?? `${work.label ?? work.wants[0]!.id}-${identity.join(":")}`
       const preparation = frame(yield* prepare(owner, work, name, identity, options))
       if (preparation.length > longestFrame) return yield* tooLong(preparation.length)
       const socket = yield* HandedSocket.make(owner.directory.socketPath())
@@ -121,7 +124,7 @@ const tooLong = (bytes: number): ProcessError =>
 
 const prepare = Effect.fnUntraced(function*(
   { directory, fastStart, guard }: Owner,
-  { mode, module, wants }: Work,
+  { host, mode, module, wants }: Work,
   name: string,
   identity: ReadonlyArray<number>,
   options: Resolved
@@ -135,6 +138,7 @@ const prepare = Effect.fnUntraced(function*(
     fastStart: fastStart ? { cache: CompileCache.folderBeside(directory.path) } : undefined,
     module: { url: module.url.href, export: module.export },
     mode,
+    host,
     wants: wants.map(({ id }) => id),
     process: {
       name,

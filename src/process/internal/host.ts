@@ -3,6 +3,7 @@
  * process in order. It is loaded from the copy of this library that the user's module uses.
  */
 import * as Cause from "effect/Cause"
+import type * as Context from "effect/Context"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -76,22 +77,17 @@ const serve = Effect.fnUntraced(function*(
 
   // Closed by hand, before the session: the parent may wait for what the finalizers do as long as the socket is open.
   const scope = yield* Scope.make()
-  const built = yield* Layer.buildWithScope(exported, scope).pipe(
+  const { host } = preparation
+  const make = host === undefined ? plain : yield* Effect.promise(() => hostOf(host.path))
+  const made = yield* Scope.provide(make(exported, preparation), scope).pipe(
     Effect.raceFirst(Effect.andThen(CurrentProcess.get().parent!.sentinel, Effect.interrupt)),
     Effect.exit
   )
-  if (Exit.isFailure(built)) {
-    yield* Scope.close(scope, built)
-    return refuse(layerFailure(built.cause))
+  if (Exit.isFailure(made)) {
+    yield* Scope.close(scope, made)
+    return refuse(failureOf(made.cause))
   }
-  const { duplicates, implementations } = Implementation.find(built.value)
-  const refusal = duplicates.length > 0
-    ? { _tag: "DuplicateId", id: duplicates[0]! } as const
-    : missing(preparation, implementations)
-  if (refusal !== undefined) {
-    yield* Scope.close(scope, Exit.void)
-    return refuse(refusal)
-  }
+  const hosting = made.value
 
   let exitCode = 0
   let calls = 0
@@ -103,8 +99,9 @@ const serve = Effect.fnUntraced(function*(
   report({ at: "ready" })
   const session = yield* Session.make({
     transport: Transport.fromSocket(socket, { peer: `parent (pid ${preparation.parent.pid})`, inlet }),
-    serve: preparation.wants.flatMap((id) => noted(implementations.get(id)!, begun, answered)),
-    context: built.value
+    serve: hosting.serve.map((served) => noted(served, begun, answered)),
+    onRelease: hosting.onRelease,
+    context: hosting.context
   })
   const stopFlushing = preparation.fastStart === undefined
     ? () => {}
@@ -124,29 +121,68 @@ const serve = Effect.fnUntraced(function*(
 /** That it needs nothing is what `Remote.Module` asks of its author's compiler. */
 const isModule = (exported: unknown): exported is Remote.Module => Layer.isLayer(exported)
 
-const missing = (
-  preparation: Preparation,
-  implementations: ReadonlyMap<string, Implementation.Implementation>
-): Failure | undefined => {
-  const ids = preparation.wants.filter((id) => !implementations.has(id))
-  return ids.length === 0 ? undefined : { _tag: "NotImplemented", missing: ids }
+/** What a child serves its parent, made of its module's Layer. */
+export interface Hosting {
+  readonly serve: ReadonlyArray<Served>
+  readonly context: Context.Context<never>
+  readonly onRelease?: ((numbers: ReadonlyArray<number>) => void) | undefined
 }
+
+/** How a child hosts its module; the Scope is the child's. */
+export type Host = (
+  layer: Layer.Layer<never, unknown, any>,
+  preparation: Preparation
+) => Effect.Effect<Hosting, unknown, Scope.Scope>
+
+/** Why a module cannot be hosted, other than by what its own Layer failed with. */
+export class Refused {
+  readonly failure: Failure
+
+  constructor(failure: Failure) {
+    this.failure = failure
+  }
+}
+
+/** A file of another floor of this library, by its path, which the parent has said. */
+const hostOf = async (path: string): Promise<Host> => {
+  const url = new URL(`../../${path}${import.meta.url.endsWith(".ts") ? ".ts" : ".js"}`, import.meta.url)
+  const { host } = await import(url.href) as { readonly host: Host }
+  return host
+}
+
+/** Services and functions, each called by its own id. */
+const plain: Host = Effect.fnUntraced(function*(layer, { wants }) {
+  const context = yield* Layer.build(layer as Remote.Module)
+  const { duplicates, implementations } = Implementation.find(context)
+  if (duplicates.length > 0) return yield* Effect.fail(new Refused({ _tag: "DuplicateId", id: duplicates[0]! }))
+  const missing = wants.filter((id) => !implementations.has(id))
+  if (missing.length > 0) return yield* Effect.fail(new Refused({ _tag: "NotImplemented", missing }))
+  return { serve: wants.flatMap((id) => served(implementations.get(id)!)), context }
+})
 
 /** What is served, with an eye on each call. */
 const noted = (
-  implementation: Implementation.Implementation,
+  { handle, method }: Served,
   begun: () => void,
   answered: (exit: Exit.Exit<unknown, unknown>) => void
-): Array<Served> =>
-  served(implementation).map(({ handle, method }) => ({
-    method,
-    handle: (payload) => {
-      begun()
-      const answer = handle(payload)
-      const note = (exit: Exit.Exit<unknown, unknown>) => Effect.sync(() => answered(exit))
-      return Stream.isStream(answer) ? Stream.onExit(answer, note) : Effect.onExit(answer, note)
+): Served => ({
+  method,
+  handle: (payload) => {
+    begun()
+    const answer = handle(payload)
+    if (Exit.isExit(answer)) {
+      answered(answer)
+      return answer
     }
-  }))
+    const note = (exit: Exit.Exit<unknown, unknown>) => Effect.sync(() => answered(exit))
+    return Stream.isStream(answer) ? Stream.onExit(answer, note) : Effect.onExit(answer as Effect.Effect<unknown>, note)
+  }
+})
+
+const failureOf = (cause: Cause.Cause<unknown>): Failure => {
+  const error = Cause.findError(cause)
+  return Result.isSuccess(error) && error.success instanceof Refused ? error.success.failure : layerFailure(cause)
+}
 
 const layerFailure = (cause: Cause.Cause<unknown>): Failure => {
   const error = Cause.findError(cause)

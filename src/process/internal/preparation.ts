@@ -20,6 +20,8 @@ export interface Preparation {
   readonly module: { readonly url: string; readonly export: string }
   /** a process for one call, whose outcome is its exit code, or one that serves until it is told to end */
   readonly mode: "call" | "serve"
+  /** the file of the library that hosts the module, without its extension; default as services and functions */
+  readonly host: { readonly path: string; readonly options: unknown } | undefined
   /** ids of the declarations that will be called */
   readonly wants: ReadonlyArray<string>
   readonly process: {

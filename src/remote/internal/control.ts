@@ -78,8 +78,7 @@ export const contracts = {
   abandon: contract("abandon", { payload: Number }),
   numberOfObjects: contract("numberOfObjects", { success: Schema.Int }),
   debugInfo: contract("debugInfo", { success: Schema.Array(ObjectInfo) }),
-  describe: contract("describe", { success: Description }),
-  shutdown: contract("shutdown", {})
+  describe: contract("describe", { success: Description })
 }
 
 export const declaration: Declaration = { kind: "service", id, contracts }

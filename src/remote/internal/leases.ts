@@ -16,7 +16,7 @@ export interface Leases {
 const give = Effect.fnUntraced(function*(proxy: object): Effect.fn.Return<Ref, RemoteError> {
   const { at: { address, manager, session }, number, type } = yield* Proxies.living(proxy)
   const ticket = (yield* session.call(contracts.ticket.method, number) as Effect.Effect<unknown, RemoteError>) as number
-  return { type, manager, address, ticket }
+  return { type, manager, address: address(), ticket }
 })
 
 const take = Effect.fnUntraced(function*(prototype: object, type: string, ref: Ref): Effect.fn.Return<

@@ -21,13 +21,13 @@ import * as Proxies from "./proxies.ts"
 
 /** How this process shows itself to a manager that a message names. */
 export interface Credentials {
-  readonly find: (address: Address.Address) => Effect.Effect<ConnectOptions, ConnectionError>
+  readonly find: (address: Address.Address) => ConnectOptions
 }
 
 /** A process and its descendants share a key; what others have must be said. */
 export const Credentials: Context.Reference<Credentials> = Context.Reference(
   "effect-multiprocessing/Manager/Credentials",
-  { defaultValue: (): Credentials => ({ find: () => Effect.succeed({ authKey: CurrentProcess.get().authKey }) }) }
+  { defaultValue: (): Credentials => ({ find: () => ({ authKey: CurrentProcess.get().authKey }) }) }
 )
 
 export type Reach = Effect.Effect<Proxies.ManagerSession, RemoteError>
@@ -94,7 +94,8 @@ export const identified = Effect.fnUntraced(function*(
   if (meant !== undefined && about.manager !== meant) {
     return yield* Effect.fail(Proxies.gone({ type: declaration.id }, `another start of it is at ${address}`))
   }
-  return new Proxies.ManagerSession(about.manager, address ?? about.address, session)
+  const reachable = address ?? about.address
+  return new Proxies.ManagerSession(about.manager, () => reachable, session)
 })
 
 /** A session with the manager that a message names, for as long as the Scope is open. */
@@ -109,7 +110,7 @@ export const reach = (ref: Ref): Effect.Effect<Proxies.ManagerSession, RemoteErr
       Result.mapError(Address.fromInput(address), ({ message }) => unavailable(message))
     )
     const { find } = yield* Credentials
-    return yield* Effect.flatMap(find(parsed), (options) => RcMap.get(connections, new Key(manager, parsed, options)))
+    return yield* RcMap.get(connections, new Key(manager, parsed, find(parsed)))
   }).pipe(
     Effect.mapError((error) => error instanceof RemoteError ? error : unavailable(error.message))
   )

@@ -159,13 +159,16 @@ export class Manager extends Context.Service<Manager, {
   readonly create: <C extends AnyObject>(
     object: C,
     ...args: Args<PayloadSchema<C["options"]>>
-  ) => Effect.Effect<InstanceType<C>, CreateError<C["options"]>, Scope.Scope | CreateServices<C["options"]>>
+  ) => Effect.Effect<C["schema"]["Type"], CreateError<C["options"]>, Scope.Scope | CreateServices<C["options"]>>
   /** How many objects there are, in all. */
   readonly numberOfObjects: Effect.Effect<number, ManagerError | RemoteError>
   /** Each object, and why it is still there. */
   readonly debugInfo: Effect.Effect<ReadonlyArray<typeof ObjectInfo.Type>, ManagerError | RemoteError>
   /** The types that it has, their methods and the Schemas of these, as data. */
   readonly describe: Effect.Effect<typeof Description.Type, ManagerError | RemoteError>
-  /** Ends the manager, for all its clients, and waits until it has ended. Never fails; again is the same end. */
-  readonly shutdown: Effect.Effect<void>
+  /**
+   * Ends the manager, for all its clients, and waits until it has ended; again is the same end. Fails with `NotOwner`
+   * where it was only connected to, and in no other way.
+   */
+  readonly shutdown: Effect.Effect<void, ManagerError>
 }>()("effect-multiprocessing/Manager") {}

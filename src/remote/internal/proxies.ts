@@ -12,11 +12,11 @@ export class ManagerSession {
   /** new for every start of a manager */
   readonly manager: string
   /** where others reach it; empty where only this process can */
-  readonly address: string
+  readonly address: () => string
   readonly session: Session
   private last = 0
 
-  constructor(manager: string, address: string, session: Session) {
+  constructor(manager: string, address: () => string, session: Session) {
     this.manager = manager
     this.address = address
     this.session = session

@@ -19,6 +19,8 @@ import * as Settings from "./settings.ts"
 export interface Options extends Listener.Options, Settings.Common {
   readonly maxClients?: number | undefined
   readonly calls?: number | undefined
+  /** default a new one */
+  readonly epoch?: string | undefined
 }
 
 export interface Serving {
@@ -28,11 +30,19 @@ export interface Serving {
   readonly clients: () => number
 }
 
+/** What the session with one client is made with. */
+export interface Attended {
+  readonly serve: ReadonlyArray<Served>
+  readonly onRelease?: (numbers: ReadonlyArray<number>) => void
+  /** the client is gone, whatever its handlers still do */
+  readonly ended?: () => void
+}
+
 const defaultTimeout = 10_000
 
 export const open = Effect.fnUntraced(function*(
   options: Options,
-  serve: ReadonlyArray<Served>
+  attend: (peer: string) => Attended
 ): Effect.fn.Return<Serving, ConnectionError, Scope.Scope> {
   const { calls, maxClients = Number.POSITIVE_INFINITY } = options
   yield* positive("maxClients", options.maxClients)
@@ -41,11 +51,10 @@ export const open = Effect.fnUntraced(function*(
   const context = yield* Effect.context<never>()
   const { address } = doorway
   const name = Address.format(address)
-  const epoch = randomUUID()
+  const epoch = options.epoch ?? randomUUID()
   const timeout = Settings.millis(options.timeout, defaultTimeout)
   const refused = options.onRefused ?? ((error) => Effect.logDebug(error.message))
   const shared = {
-    serve,
     epoch,
     window: calls === undefined ? undefined : { calls },
     ...Settings.sessionOptions(
@@ -56,13 +65,17 @@ export const open = Effect.fnUntraced(function*(
   } satisfies Partial<Session.Options>
 
   let count = 0
-  const attend = Effect.fnUntraced(function*(link: Link) {
+  const receive = Effect.fnUntraced(function*(link: Link) {
     if (count >= maxClients) return yield* Greeting.within(link.peer, timeout, full(link))
     yield* Effect.acquireRelease(Effect.sync(() => count++), () => Effect.sync(() => count--))
     yield* Greeting.within(link.peer, timeout, Greeting.answer(link))
     const caller = new Caller.Caller()
+    const { ended = nothing, onRelease, serve } = attend(link.peer)
+    yield* Effect.addFinalizer(() => Effect.sync(ended))
     const session = yield* Session.make({
       ...shared,
+      serve,
+      onRelease,
       transport: link.toTransport(),
       context: Context.make(Caller.current, caller)
     })
@@ -72,8 +85,9 @@ export const open = Effect.fnUntraced(function*(
     const fail = (reason: Parameters<typeof Greeting.reasonOf>[0]) =>
       Effect.fail(new ConnectionError({ reason: Greeting.reasonOf(reason, link.peer) }))
     yield* Greeting.within(link.peer, timeout, Effect.catch(Effect.asVoid(session.ready), ({ reason }) => fail(reason)))
-    const ended = yield* session.closed
-    if (ended._tag === "ProtocolViolation") return yield* fail(ended)
+    const reason = yield* session.closed
+    ended()
+    if (reason._tag === "ProtocolViolation") return yield* fail(reason)
   })
   const full = (link: Link) => {
     const reason = new ServerFull({ address: name, limit: maxClients })
@@ -86,7 +100,7 @@ export const open = Effect.fnUntraced(function*(
       const own = yield* Scope.make()
       const link = yield* Effect.onError(restore(Scope.provide(doorway.accept, own)), (cause) =>
         Scope.close(own, Exit.failCause(cause)))
-      const attended = Effect.onExit(Effect.interruptible(Scope.provide(attend(link), own)), (exit) =>
+      const attended = Effect.onExit(Effect.interruptible(Scope.provide(receive(link), own)), (exit) =>
         Scope.close(own, exit))
       yield* FiberSet.run(fibers, Effect.catch(attended, refused))
     })
@@ -95,6 +109,8 @@ export const open = Effect.fnUntraced(function*(
   yield* Effect.forkScoped(Effect.ignore(Effect.forever(next)))
   return { address, epoch, clients: () => count }
 })
+
+const nothing = (): void => {}
 
 const positive = (option: string, value: number | undefined): Effect.Effect<void, ConnectionError> =>
   value === undefined || (Number.isInteger(value) && value > 0)

@@ -157,6 +157,8 @@ export class Outbound {
     const { writer } = this
     if (!this.open) return "sent"
     if (writer.unflushed > flushBufferAt) this.flush()
+    // Who asks after having given something back is answered as one who has.
+    if (this.leases.length > 0) this.putLeases()
     const flags = timeout >= 0 ? Records.timed : 0
     Records.begin(writer, kind, flags, method, id)
     this.encoding = true

@@ -200,8 +200,11 @@ export class Server {
     if (Stream.isStream(handled)) this.produce(serving, method, handled)
     else if (Exit.isExit(handled)) this.exited(serving, method, handled)
     else {
-      const effect = handled as Effect.Effect<unknown, unknown, any>
-      this.fork(serving, Effect.scoped(effect), (exit) => this.exited(serving, method, exit))
+      const answer = encodedWithin(method, handled as Effect.Effect<unknown, unknown, any>)
+      this.fork(serving, Effect.scoped(answer), (exit) => {
+        if (Exit.isFailure(exit)) this.failed(serving, method, exit.cause)
+        else this.send(serving, exit.value as Answer)
+      })
     }
     // Its synchronous beginning may have ended the session.
     if (this.refusing || !this.out.open) serving.fiber?.interruptUnsafe()
@@ -261,19 +264,9 @@ export class Server {
   ): void {
     const next = (exit: Exit.Exit<unknown, unknown>) => {
       if (Exit.isFailure(exit)) return this.failed(serving, method, exit.cause)
-      this.send(serving, {
-        kind: part === "success" ? kind.ok : kind.fail,
-        part,
-        codec: method[part],
-        wire: exit.value
-      })
+      this.send(serving, answerOf(method, part, exit.value))
     }
-    const wire = orFailWith(outcome, (issue) => {
-      if (part === "success") return encodeFailed(method, part)(issue)
-      // An error that nobody declared must not be lost for that.
-      const { errorMessage, errorName } = remoteDefect(method.id, error)
-      return encodeFailed(method, part)(`${issue}; the handler failed with ${errorName}: ${errorMessage}`)
-    })
+    const wire = orFailWith(outcome, part === "success" ? encodeFailed(method, part) : errorNotEncoded(method, error))
     if (Exit.isExit(wire)) next(wire)
     else this.fork(serving, wire, next)
   }
@@ -407,5 +400,42 @@ const decodeFailed = ({ id }: Method) => (issue: string) => new DecodeFailed({ m
 
 const encodeFailed = ({ id }: Method, part: "success" | "error") => (issue: string) =>
   new EncodeFailed({ method: id, part, issue })
+
+/** An error that nobody declared must not be lost for that. */
+const errorNotEncoded = (method: Method, error: unknown) => (issue: string) => {
+  const { errorMessage, errorName } = remoteDefect(method.id, error)
+  return encodeFailed(method, "error")(`${issue}; the handler failed with ${errorName}: ${errorMessage}`)
+}
+
+const answerOf = (method: Method, part: "success" | "error", wire: unknown): Answer => ({
+  kind: part === "success" ? kind.ok : kind.fail,
+  part,
+  codec: method[part],
+  wire
+})
+
+/**
+ * A handler's answer, encoded while its Scope is open: what belongs to that, such as a proxy, must still be there. An
+ * error whose Schema needs no fiber is left as it is.
+ */
+const encodedWithin = (
+  method: Method,
+  effect: Effect.Effect<unknown, unknown, any>
+): Effect.Effect<Answer, unknown, any> =>
+  Effect.matchCauseEffect(effect, {
+    onSuccess: (value) =>
+      Effect.map(
+        orFailWith(method.success.toWire(value), encodeFailed(method, "success")),
+        (wire) => answerOf(method, "success", wire)
+      ),
+    onFailure: (cause) => {
+      const error = Cause.findErrorOption(cause)
+      if (Option.isNone(error) || error.value instanceof RemoteError) return Effect.failCause(cause)
+      const wire = method.error.toWire(error.value)
+      return Exit.isExit(wire)
+        ? Effect.failCause(cause)
+        : Effect.map(orFailWith(wire, errorNotEncoded(method, error.value)), (wire) => answerOf(method, "error", wire))
+    }
+  })
 
 const callTimeout = ({ method }: Serving, timeout: number) => new CallTimeout({ method, timeout })

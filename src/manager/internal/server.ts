@@ -1,0 +1,276 @@
+/**
+ * What a manager answers: the same objects for all of its clients, each of whom is attended for itself.
+ *
+ *     clients' sessions -> Attendant (what each holds) -> ObjectTable (what lives, and why) -> instances
+ */
+import type * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Layer from "effect/Layer"
+import * as Scope from "effect/Scope"
+import * as Stream from "effect/Stream"
+import type { Contract } from "../../remote/internal/contract.ts"
+import { contracts, declaration as control, type Ref } from "../../remote/internal/control.ts"
+import * as Implementation from "../../remote/internal/implementation.ts"
+import { gone } from "../../remote/internal/proxies.ts"
+import * as Method from "../../wire/Method.ts"
+import type { RemoteError } from "../../wire/RemoteError.ts"
+import { Attendant } from "./attendant.ts"
+import type { BuiltIn } from "./builtIn.ts"
+import { describe } from "./describe.ts"
+import { type Instance, ObjectTable } from "./objectTable.ts"
+import * as Place from "./place.ts"
+
+/** What a session with a client is made with. */
+export interface Attended {
+  readonly serve: ReadonlyArray<Method.Served>
+  readonly onRelease: (numbers: ReadonlyArray<number>) => void
+  /** the client is gone; again does nothing */
+  readonly ended: () => void
+}
+
+/** A class of objects, however it is implemented. */
+export interface Type {
+  readonly declaration: Implementation.ObjectDeclaration
+  readonly services: Context.Context<never> | undefined
+  readonly make: (payload: unknown, own: Place.Own) => Effect.Effect<Made, unknown>
+}
+
+export type Made = Pick<Instance, "call" | "summary">
+
+export interface Options {
+  /** new for every start */
+  readonly id: string
+  /** where clients reach it, once that is known; empty until then */
+  readonly address: () => string
+  readonly builtIns: ReadonlyArray<BuiltIn>
+  /** milliseconds */
+  readonly ticketExpiry: number
+}
+
+export class Server {
+  readonly table: ObjectTable
+  private readonly options: Options
+  private readonly types: ReadonlyArray<Type>
+  private readonly attendants = new Set<Attendant>()
+  private readonly fns: ReadonlyMap<string, Implementation.Implementation>
+
+  constructor(
+    options: Options,
+    table: ObjectTable,
+    { implementations, objects }: Pick<Implementation.Found, "implementations" | "objects">
+  ) {
+    this.options = options
+    this.table = table
+    this.fns = implementations
+    this.types = [
+      ...Array.from(objects.values(), ofUser),
+      ...options.builtIns.map((builtIn) => ofLibrary(builtIn))
+    ]
+  }
+
+  // ---------------------------------------------------------------------------------------------- clients
+
+  attend(name: string): Attended {
+    const attendant = new Attendant(name, this.table)
+    this.attendants.add(attendant)
+    return {
+      serve: [...this.controls(attendant), ...this.types.flatMap((type) => this.served(type, attendant))],
+      onRelease: (numbers) => attendant.release(numbers),
+      ended: () => {
+        this.attendants.delete(attendant)
+        attendant.end()
+      }
+    }
+  }
+
+  private controls(attendant: Attendant): Array<Method.Served> {
+    const { table } = this
+    const controls: Record<keyof typeof contracts, (payload: any) => Effect.Effect<unknown, RemoteError>> = {
+      about: () => Effect.succeed({ manager: this.options.id, address: this.options.address() }),
+      ticket: (number: number) => {
+        const instance = attendant.instance(number)
+        return instance === undefined ? nothingLeased(control.id, number) : Effect.succeed(table.issue(instance))
+      },
+      redeem: ({ as, ticket, type }: { readonly type: string; readonly ticket: number; readonly as: number }) => {
+        const instance = table.redeem(ticket, "leases")
+        if (instance === undefined) return Effect.fail(gone({ type }, "its ticket was used before, or has expired"))
+        attendant.lease(as, instance)
+        return Effect.void
+      },
+      retain: ({ as, lease }: { readonly lease: number; readonly as: number }) => {
+        const instance = attendant.instance(lease)
+        if (instance === undefined) return nothingLeased(control.id, lease)
+        table.count(instance, "leases")
+        attendant.lease(as, instance)
+        return Effect.void
+      },
+      abandon: (number: number) => Effect.sync(() => attendant.abandon(number)),
+      numberOfObjects: () => Effect.succeed(table.instances.size),
+      debugInfo: () => Effect.sync(() => this.debugInfo()),
+      describe: () =>
+        Effect.sync(() => describe({ manager: this.options.id, address: this.options.address() }, this.types))
+    }
+    return Object.entries(contracts).map(([name, { method }]) => ({
+      method,
+      handle: controls[name as keyof typeof contracts]
+    }))
+  }
+
+  private served(type: Type, attendant: Attendant): Array<Method.Served> {
+    const { contracts, creation } = type.declaration
+    const method = ({ method }: Contract) =>
+      type.services === undefined ? method : Method.provide(method, type.services)
+    return [
+      {
+        method: method(creation),
+        handle: (payload) => {
+          const [number, input] = payload as [number, unknown]
+          return this.create(type, input, attendant, number)
+        }
+      },
+      ...Object.entries(contracts).map(([name, contract]): Method.Served => ({
+        method: method(contract),
+        handle: (payload) => {
+          const [number, input] = payload as [number, unknown]
+          const instance = attendant.instance(number)
+          if (instance === undefined || instance.type !== type.declaration.id) {
+            const nothing = nothingLeased(type.declaration.id, number)
+            return contract.stream ? Stream.fromEffect(nothing) : nothing
+          }
+          return this.call(instance, name, input, attendant)
+        }
+      }))
+    ]
+  }
+
+  /** An object lives as long as any of its calls. */
+  private call(instance: Instance, name: string, input: unknown, attendant: Attendant): Implementation.Answer {
+    const { table } = this
+    const answer = instance.call(name, input, attendant)
+    if (Exit.isExit(answer)) return answer
+    const end = Effect.sync(() => table.discount(instance, "calls"))
+    table.count(instance, "calls")
+    return Stream.isStream(answer) ? Stream.ensuring(answer, end) : Effect.ensuring(answer, end)
+  }
+
+  private create(
+    type: Type,
+    input: unknown,
+    attendant: Attendant,
+    number: number
+  ): Effect.Effect<unknown, unknown> {
+    if (!attendant.begin(number)) return nothingLeased(type.declaration.id, number)
+    const made = this.make(type, input, "leases")
+    const finish = (exit: Exit.Exit<Instance, unknown>): Exit.Exit<void, unknown> => {
+      const wanted = attendant.finish(number)
+      if (Exit.isFailure(exit)) return exit
+      if (wanted) attendant.lease(number, exit.value)
+      else this.table.discount(exit.value, "leases")
+      return Exit.void
+    }
+    const exit = atOnce(made)
+    return exit !== undefined
+      ? finish(exit)
+      : Effect.uninterruptibleMask((restore) => Effect.flatMap(Effect.exit(restore(made)), finish))
+  }
+
+  /** A new object, with one of what it counts. */
+  make(type: Type, input: unknown, first: "leases" | "tickets"): Effect.Effect<Instance, unknown> {
+    const scope = Scope.makeUnsafe()
+    const made = type.make(input, { scope, server: this })
+    const add = ({ call, summary }: Made) => this.table.add({ type: type.declaration.id, call, summary, scope }, first)
+    const exit = atOnce(made)
+    if (exit !== undefined && Exit.isSuccess(exit)) return Exit.succeed(add(exit.value))
+    return Effect.uninterruptibleMask((restore) =>
+      Effect.map(
+        Effect.onExit(restore(made), (exit) => Exit.isFailure(exit) ? Scope.close(scope, exit) : Effect.void),
+        add
+      )
+    )
+  }
+
+  // ---------------------------------------------------------------------------------------------- for its objects
+
+  /** A ticket for a new object. */
+  createStored(builtIn: BuiltIn, payload: unknown): Effect.Effect<Ref, unknown> {
+    return Effect.map(this.make(ofLibrary(builtIn), payload, "leases"), (instance) => {
+      const ref = this.refer(instance)
+      this.table.discount(instance, "leases")
+      return ref
+    })
+  }
+
+  refer(instance: Instance): Ref {
+    const { address, id } = this.options
+    return { type: instance.type, manager: id, address: address(), ticket: this.table.issue(instance) }
+  }
+
+  owns(ref: Ref): boolean {
+    return ref.manager === this.options.id
+  }
+
+  fn(id: string): Implementation.Implementation | undefined {
+    return this.fns.get(id)
+  }
+
+  private debugInfo() {
+    const holders = new Map<Instance, Record<string, number>>()
+    for (const attendant of this.attendants) {
+      for (const instance of attendant.leases()) {
+        const counts = holders.get(instance) ?? {}
+        counts[attendant.name] = (counts[attendant.name] ?? 0) + 1
+        holders.set(instance, counts)
+      }
+    }
+    return Array.from(this.table.instances.values(), (instance) => ({
+      id: instance.id,
+      type: instance.type,
+      leases: instance.leases,
+      tickets: instance.tickets,
+      stored: instance.stored,
+      calls: instance.calls,
+      holders: holders.get(instance) ?? {},
+      summary: instance.summary()
+    }))
+  }
+}
+
+/** What needs no fiber, as what it is. */
+const atOnce = <A, E>(effect: Effect.Effect<A, E>): Exit.Exit<A, E> | undefined =>
+  Exit.isExit(effect) ? effect as Exit.Exit<A, E> : undefined
+
+const nothingLeased = (type: string, number: number): Effect.Effect<never, RemoteError> =>
+  Effect.fail(gone({ type }, `nothing is leased to this client as ${number}`))
+
+const ofUser = ({ construct, declaration, services }: Implementation.ObjectImplementation): Type => ({
+  declaration,
+  services,
+  make: (payload, { scope }) =>
+    Effect.map(Scope.provide(construct(payload), scope), (call) => ({ call, summary: () => "" }))
+})
+
+const ofLibrary = ({ declaration, make }: BuiltIn): Type => ({
+  declaration,
+  services: undefined,
+  make: (payload, own) => {
+    const made = make(payload, Place.make(own))
+    const behaviour = ({ handlers, summary }: Effect.Success<typeof made>): Made => ({
+      call: (method, payload, holder) => handlers[method]!(payload, holder),
+      summary
+    })
+    const exit = atOnce(made)
+    return exit === undefined ? Effect.map(made, behaviour) : Exit.map(exit, behaviour)
+  }
+})
+
+/** Builds a module's Layer, which may use the manager that it is for, and serves its objects. */
+export const make = Effect.fnUntraced(function*<E, R>(
+  options: Options,
+  layer: Layer.Layer<never, E, R>
+): Effect.fn.Return<Server, E, R | Scope.Scope> {
+  // The objects end before what they were made with.
+  const context = yield* Layer.build(layer)
+  const table = yield* ObjectTable.make(options.ticketExpiry)
+  return new Server(options, table, Implementation.find(context as Context.Context<never>))
+})
