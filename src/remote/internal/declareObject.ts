@@ -12,7 +12,7 @@ import * as Contract from "./contract.ts"
 import { Ref } from "./control.ts"
 import * as Implementation from "./implementation.ts"
 import { Leases } from "./leases.ts"
-import { checkId, checkMethod } from "./names.ts"
+import { checkId, checkMethod, objectPrefix } from "./names.ts"
 import { Manager, type ObjectOptions } from "./object.ts"
 import * as Proxies from "./proxies.ts"
 
@@ -124,6 +124,3 @@ const schemaOf = (id: string, prototype: object): Schema.Top =>
       })
     )
   )
-
-/** names the declarations of proxies among others in a Schema */
-export const objectPrefix = "effect-multiprocessing/Remote/Object/"

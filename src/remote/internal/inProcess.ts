@@ -5,6 +5,7 @@ import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import { remoteDefect } from "../../wire/internal/defect.ts"
 import { CallTimeout, RemoteError, RemoteInterrupted } from "../../wire/RemoteError.ts"
+import { type Carrier, carrier, failOutside, failWithin } from "./carried.ts"
 import { construct, type Contract } from "./contract.ts"
 import type { Answer } from "./implementation.ts"
 
@@ -16,13 +17,53 @@ export const inProcess = <R>(
   contract: Contract,
   handler: (payload: unknown) => Effect.Effect<Answer, never, R>
 ) => {
+  const { error, id, stream, success } = contract
   const complete = construct(contract)
+  let carriers: Carriers | undefined
   return (input?: unknown) => {
+    carriers ??= { success: carrier(id, "success", success), error: carrier(id, "error", error) }
     const answer = Effect.flatMap(complete(input), handler)
-    return contract.stream
-      ? streamed(contract.id, Stream.unwrap(answer as Effect.Effect<Streamed, RemoteError, R>))
-      : answered(contract.id, Effect.flatten(answer as Effect.Effect<Answered, RemoteError, R>))
+    return stream
+      ? carriedStream(
+        carriers,
+        Stream.unwrap(answer as Effect.Effect<Streamed, RemoteError, R>),
+        (elements) => streamed(id, elements)
+      )
+      : carriedAnswer(
+        carriers,
+        Effect.flatten(answer as Effect.Effect<Answered, RemoteError, R>),
+        (result) => answered(id, result)
+      )
   }
+}
+
+interface Carriers {
+  readonly success: Carrier | undefined
+  readonly error: Carrier | undefined
+}
+
+const carriedAnswer = (
+  { error, success }: Carriers,
+  answer: Effect.Effect<unknown, unknown, any>,
+  call: (answer: Effect.Effect<unknown, unknown, any>) => Effect.Effect<unknown, unknown, any>
+): Effect.Effect<unknown, unknown, any> => {
+  let called = success === undefined ? answer : Effect.flatMap(answer, success.within)
+  called = call(error === undefined ? called : Effect.catch(called, failWithin(error)))
+  if (success !== undefined) called = Effect.flatMap(called, success.outside)
+  return error === undefined ? called : Effect.catch(called, failOutside(error))
+}
+
+const carriedStream = (
+  { error, success }: Carriers,
+  elements: Stream.Stream<unknown, unknown, any>,
+  call: (elements: Stream.Stream<unknown, unknown, any>) => Stream.Stream<unknown, unknown, any>
+): Stream.Stream<unknown, unknown, any> => {
+  const failing = (fail: (error: unknown) => Effect.Effect<never, unknown, any>) => (error: unknown) =>
+    Stream.fromEffect(fail(error))
+  let called = success === undefined ? elements : Stream.mapEffect(elements, success.within)
+  called = call(error === undefined ? called : Stream.catch(called, failing(failWithin(error))))
+  if (success !== undefined) called = Stream.mapEffect(called, success.outside)
+  return error === undefined ? called : Stream.catch(called, failing(failOutside(error)))
 }
 
 /** The method's deadline, where the handler runs in this process; elsewhere the wire keeps it. */

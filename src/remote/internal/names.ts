@@ -26,6 +26,9 @@ const isReserved = (name: string): boolean =>
 /** Ids are keys of a Context, where this library has names of its own. */
 export const ownPrefix = "effect-multiprocessing/Remote/"
 
+/** Names the declarations of proxies among others in a Schema. */
+export const objectPrefix = `${ownPrefix}Object/`
+
 const idPattern = /^[^\s\p{Cc}\p{Cf}\p{Cs}]{1,256}$/u
 
 export const checkId = (constructor: string, id: string): void => {
