@@ -19,13 +19,14 @@ import type { ConnectionError } from "../connection/ConnectionError.ts"
 import * as Memory from "../wire/internal/memory.ts"
 import type { RemoteError } from "../wire/RemoteError.ts"
 import * as Contract from "./internal/contract.ts"
-import { declareObject } from "./internal/declareObject.ts"
+import type { TypeInfo } from "./internal/control.ts"
+import { declareDynamic, declareObject } from "./internal/declareObject.ts"
 import type { Args, Checked, Handlers, HostServices, Methods, MissingSelf, NoExtra, Proxy } from "./internal/grammar.ts"
 import * as Implementation from "./internal/implementation.ts"
 import { inProcess, limited } from "./internal/inProcess.ts"
 import * as Leases from "./internal/leases.ts"
 import { checkId, checkMethod } from "./internal/names.ts"
-import type { CheckedObject, Instance, ObjectClass, ObjectOptions } from "./internal/object.ts"
+import type { AnyObject, CheckedObject, Instance, ObjectClass, ObjectOptions, ObjectSchema } from "./internal/object.ts"
 import type * as RemoteClient from "./RemoteClient.ts"
 import type * as RemoteServer from "./RemoteServer.ts"
 
@@ -549,6 +550,74 @@ export {
  */
 export const retain: <Self extends Instance<string>>(proxy: Self) => Effect.Effect<Self, RemoteError, Scope.Scope> =
   Leases.retain
+
+/**
+ * A proxy of an object whose contract is known only by its manager's description: payloads and results are plain data,
+ * as they travel.
+ *
+ * @stability unstable
+ * @category models
+ * @since 0.1.0
+ */
+export interface DynamicProxy extends Instance<string> {
+  readonly call: (method: string, payload?: unknown) => Effect.Effect<unknown, unknown>
+  readonly stream: (method: string, payload?: unknown) => Stream.Stream<unknown, unknown>
+}
+
+/**
+ * A class of objects made of a manager's description of it.
+ *
+ * @stability unstable
+ * @category models
+ * @since 0.1.0
+ */
+export interface DynamicClass extends AnyObject {
+  readonly options: {
+    readonly payload: typeof Schema.Unknown
+    readonly error: typeof Schema.Unknown
+    readonly methods: {}
+  }
+  readonly schema: ObjectSchema<DynamicProxy>
+}
+
+/**
+ * Makes a class of what a manager's `describe` says of a type, for tools that have no contract.
+ *
+ * **When to use**
+ *
+ * In inspectors, shells and bridges. A program that knows what it wants imports the contract.
+ *
+ * **Details**
+ *
+ * Nothing is checked on this side; the manager does. What it does not have fails with `UnknownMethod`, and what has
+ * changed since it was described with `ContractMismatch`. Proxies in results are not followed.
+ *
+ * **Example** (Whatever the manager has, by name)
+ *
+ * ```ts
+ * const program = Effect.gen(function*() {
+ *   const manager = yield* Manager.Manager
+ *   const { types } = yield* manager.describe
+ *   const Counter = Remote.dynamic(types.find(({ type }) => type === "app/Counter")!)
+ *   const counter = yield* manager.create(Counter, { initial: 40 })
+ *   return yield* counter.call("add", { by: 2 })
+ * })
+ * ```
+ *
+ * @stability unstable
+ * @category constructors
+ * @since 0.1.0
+ */
+export const dynamic = (type: TypeDescription): DynamicClass => declareDynamic(type) as DynamicClass
+
+/**
+ * What a manager says of a type that it has.
+ *
+ * @stability unstable
+ * @category models
+ * @since 0.1.0
+ */
+export type TypeDescription = typeof TypeInfo.Type
 
 // -----------------------------------------------------------------------------
 // Both

@@ -51,13 +51,22 @@ export const make = (id: string, options: Options): Contract => {
   return contract
 }
 
-/** One of an object: what travels says also which, by the number of the caller's lease. */
-export const ofObject = (id: string, options: Options): Contract => {
+/**
+ * One of an object: what travels says also which, by the number of the caller's lease. `fingerprint`: the peer's, of a
+ * contract that this side knows only by name.
+ */
+export const ofObject = (id: string, options: Options, fingerprint?: string): Contract => {
   const contract = make(id, options)
   const { error, payload, stream, success } = contract
   let compiled: Method.Method | undefined
   return Object.defineProperty(contract, "method", {
-    get: () => compiled ??= Method.make({ id, payload: Schema.Tuple([Schema.Int, payload]), success, error, stream })
+    get: () => {
+      if (compiled !== undefined) return compiled
+      const method = Method.make({ id, payload: Schema.Tuple([Schema.Int, payload]), success, error, stream })
+      return compiled = fingerprint === undefined
+        ? method
+        : Object.defineProperty(method, "fingerprint", { value: fingerprint })
+    }
   })
 }
 

@@ -9,7 +9,7 @@ import * as Stream from "effect/Stream"
 import { RemoteError, UnknownMethod } from "../../wire/RemoteError.ts"
 import { ManagerError, NotRegistered } from "../ManagerError.ts"
 import * as Contract from "./contract.ts"
-import { Ref } from "./control.ts"
+import { type MethodInfo, Ref, type TypeInfo } from "./control.ts"
 import * as Implementation from "./implementation.ts"
 import { Leases } from "./leases.ts"
 import { checkId, checkMethod, objectPrefix } from "./names.ts"
@@ -23,9 +23,9 @@ export const declareObject = (id: string, options: ObjectOptions): object => {
     checkMethod("Remote.Object", id, name)
     contracts[name] = Contract.ofObject(`${id}/${name}`, method)
   }
-  const creation = Contract.ofObject(`${id}/constructor`, { payload: options.payload, error: options.error })
+  const creation = Contract.ofObject(constructorOf(id), { payload: options.payload, error: options.error })
   const declaration: Implementation.ObjectDeclaration = { kind: "object", id, contracts, creation }
-  const Base = Context.Service<any, any>()(id) as any
+  const Base = classOf(declaration, options)
   for (const [name, contract] of Object.entries(contracts)) {
     const call = caller(contract)
     Object.defineProperty(Base.prototype, name, {
@@ -34,8 +34,57 @@ export const declareObject = (id: string, options: ObjectOptions): object => {
       }
     })
   }
-  const schemas = new WeakMap<object, Schema.Top>()
   const implementationKey = Implementation.objectKey(id)
+  return Object.assign(Base, {
+    toLayer: (build: (payload: unknown) => Effect.Effect<Implementation.Handlers, unknown, any>) =>
+      Layer.effectContext(Effect.map(Effect.context<never>(), (context) => {
+        const implementation = Implementation.makeObject(declaration, build, context)
+        return Context.add(Implementation.mark(declaration), implementationKey, implementation)
+      }))
+  })
+}
+
+/** A class of which only is known what a manager says of it: its methods take and give what travels. */
+export const declareDynamic = ({ create, methods, type: id }: typeof TypeInfo.Type): object => {
+  const plain = (name: string, { fingerprint, stream }: typeof MethodInfo.Type) =>
+    Contract.ofObject(
+      name,
+      { payload: Schema.Unknown, success: Schema.Unknown, error: Schema.Unknown, stream },
+      fingerprint
+    )
+  const contracts: Record<string, Contract.Contract> = Object.create(null)
+  const callers = new Map<string, ReturnType<typeof caller>>()
+  for (const method of methods) {
+    const contract = contracts[method.name] = plain(`${id}/${method.name}`, method)
+    callers.set(method.name, caller(contract))
+  }
+  const creation = plain(constructorOf(id), create)
+  const options = { payload: Schema.Unknown, error: Schema.Unknown, methods: {} }
+  const Base = classOf({ kind: "object", id, contracts, creation }, options)
+  const find = (method: string) => callers.get(method) ?? unknownCaller(`${id}/${method}`)
+  Object.assign(Base.prototype, {
+    call(method: string, payload?: unknown) {
+      return contracts[method]?.stream === true ? unknownCaller(`${id}/${method}`)() : find(method)(this, payload)
+    },
+    stream(method: string, payload?: unknown) {
+      return contracts[method]?.stream === true
+        ? find(method)(this, payload)
+        : Stream.fromEffect(unknownCaller(`${id}/${method}`)())
+    }
+  })
+  return Base
+}
+
+const constructorOf = (id: string): string => `${id}/constructor`
+
+const unknownCaller = (method: string) => () =>
+  Effect.fail(new RemoteError({ reason: new UnknownMethod({ method, peer: "its description" }) }))
+
+/** What every class of objects has, whoever declares it. */
+const classOf = (declaration: Implementation.ObjectDeclaration, options: ObjectOptions): any => {
+  const { id } = declaration
+  const Base = Context.Service<any, any>()(id)
+  const schemas = new WeakMap<object, Schema.Top>()
   Object.defineProperties(Base, {
     // The class that a user makes of it: proxies are instances of that one, with its own methods.
     schema: {
@@ -60,12 +109,7 @@ export const declareObject = (id: string, options: ObjectOptions): object => {
   return Object.assign(Base, {
     "~effect-multiprocessing/Remote": "Object",
     [Implementation.DeclarationId]: declaration,
-    options,
-    toLayer: (build: (payload: unknown) => Effect.Effect<Implementation.Handlers, unknown, any>) =>
-      Layer.effectContext(Effect.map(Effect.context<never>(), (context) => {
-        const implementation = Implementation.makeObject(declaration, build, context)
-        return Context.add(Implementation.mark(declaration), implementationKey, implementation)
-      }))
+    options
   })
 }
 
