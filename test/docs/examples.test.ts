@@ -17,6 +17,14 @@ const lineOf = (file: string, text: string): number =>
 
 /** What is printed; a program's children print in their own time, so that those lines have no place among the others. */
 const printed: Record<string, (lines: ReadonlyArray<string>) => void> = {
+  accounts: (lines) =>
+    assert.deepStrictEqual(lines, [
+      "ann has 30 too little",
+      "ann: 70",
+      "ann: -50",
+      "ledgers: 1",
+      "ledgers: 0"
+    ]),
   connections: (lines) =>
     assert.deepStrictEqual(lines, [
       "question 1 has 5 words",

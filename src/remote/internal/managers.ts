@@ -65,14 +65,15 @@ class Key implements Equal.Equal {
   }
 }
 
-const connect = Effect.fnUntraced(function*({ address, manager, options }: Key): Effect.fn.Return<
+const connect = Effect.fnUntraced(function*(key: Key): Effect.fn.Return<
   Proxies.ManagerSession,
   RemoteError | ConnectionError,
   Scope.Scope
 > {
+  const { address, manager, options } = key
   const line = yield* Line.make({ ...options, address, reconnect: undefined, waitTimeout: 0 }, [declaration], [])
   const { session } = yield* line.pick("connect", undefined)
-  return yield* identified(session, Address.format(address), manager)
+  return yield* identified(session, Address.format(address), { meant: manager, pin: connected(key) })
 })
 
 /** Nothing is left open in here when nothing is leased: its Scope is the process. */
@@ -81,11 +82,24 @@ const connections = RcMap.make({ lookup: connect }).pipe(
   Effect.runSync
 )
 
+/** The connection that there is, or a new one where that has broken. */
+const connected = (key: Key): Effect.Effect<Proxies.ManagerSession, RemoteError, Scope.Scope> =>
+  Effect.mapError(
+    Effect.flatMap(RcMap.get(connections, key), (at) =>
+      at.session.isOpen()
+        ? Effect.succeed(at)
+        : Effect.andThen(RcMap.invalidate(connections, key), RcMap.get(connections, key))),
+    (error) =>
+      error instanceof RemoteError
+        ? error
+        : new RemoteError({ reason: new Unavailable({ method: declaration.id, detail: error.message }) })
+  )
+
 /** The session with a manager, known to be the one that is meant if one is. */
 export const identified = Effect.fnUntraced(function*(
   session: Session,
   address: string | undefined,
-  meant?: string
+  { meant, pin }: { readonly meant?: string; readonly pin?: Proxies.ManagerSession["pin"] } = {}
 ): Effect.fn.Return<Proxies.ManagerSession, RemoteError> {
   const about = (yield* session.call(contracts.about.method, undefined) as Effect.Effect<unknown, RemoteError>) as {
     readonly manager: string
@@ -95,7 +109,7 @@ export const identified = Effect.fnUntraced(function*(
     return yield* Effect.fail(Proxies.gone({ type: declaration.id }, `another start of it is at ${address}`))
   }
   const reachable = address ?? about.address
-  return new Proxies.ManagerSession(about.manager, () => reachable, session)
+  return new Proxies.ManagerSession(about.manager, () => reachable, session, pin)
 })
 
 /** A session with the manager that a message names, for as long as the Scope is open. */
@@ -110,8 +124,6 @@ export const reach = (ref: Ref): Effect.Effect<Proxies.ManagerSession, RemoteErr
       Result.mapError(Address.fromInput(address), ({ message }) => unavailable(message))
     )
     const { find } = yield* Credentials
-    return yield* RcMap.get(connections, new Key(manager, parsed, find(parsed)))
-  }).pipe(
-    Effect.mapError((error) => error instanceof RemoteError ? error : unavailable(error.message))
-  )
+    return yield* connected(new Key(manager, parsed, find(parsed)))
+  })
 }

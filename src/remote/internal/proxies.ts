@@ -14,12 +14,20 @@ export class ManagerSession {
   /** where others reach it; empty where only this process can */
   readonly address: () => string
   readonly session: Session
+  /** keeps the session open as long as the Scope, where it would else end with the last of its leases */
+  readonly pin: Effect.Effect<unknown, RemoteError, Scope.Scope>
   private last = 0
 
-  constructor(manager: string, address: () => string, session: Session) {
+  constructor(
+    manager: string,
+    address: () => string,
+    session: Session,
+    pin: Effect.Effect<unknown, RemoteError, Scope.Scope> = Effect.void
+  ) {
     this.manager = manager
     this.address = address
     this.session = session
+    this.pin = pin
   }
 
   number(): number {
@@ -64,8 +72,8 @@ export const hold = <E, R>(
   at: ManagerSession,
   type: string,
   obtain: (number: number) => Effect.Effect<unknown, E, R>
-): Effect.Effect<Lease, E, R | Scope.Scope> =>
-  Effect.flatMap(Effect.scope, (scope) => {
+): Effect.Effect<Lease, E | RemoteError, R | Scope.Scope> =>
+  Effect.flatMap(Effect.andThen(at.pin, Effect.scope), (scope) => {
     const lease: Lease = { at, number: at.number(), type, ended: false }
     const end = Effect.sync(() => {
       lease.ended = true
