@@ -56,7 +56,9 @@ describe("docs/getting-started.md", () => {
 describe("links", () => {
   const pages = [
     "README.md",
-    ...["getting-started", "connections", "security", "python", "from-python"].map((name) => `docs/${name}.md`)
+    ...["getting-started", "managers", "connections", "security", "python", "from-python"].map((name) =>
+      `docs/${name}.md`
+    )
   ]
   for (const page of pages) {
     it(`of ${page} lead somewhere`, () => {
