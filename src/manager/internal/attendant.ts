@@ -44,6 +44,10 @@ export class Attendant implements Holder {
     return this.holds.get(number)
   }
 
+  drop(number: number): void {
+    this.holds.delete(number)
+  }
+
   /** The object that the client leases under a number. */
   instance(number: number): Instance | undefined {
     const held = this.holds.get(number)

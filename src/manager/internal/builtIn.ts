@@ -48,6 +48,8 @@ export interface Holder {
    */
   readonly hold: (number: number, held: Held) => boolean
   readonly held: (number: number) => Held | undefined
+  /** Forgets what is under a number: somebody else has ended it. Neither function will be called. */
+  readonly drop: (number: number) => void
 }
 
 /** What an object knows of the manager it is in. */
