@@ -11,7 +11,7 @@ import { authKey, Question } from "./connection.contract.ts"
 import { Worker } from "./contract.ts"
 import WorkerLive from "./live.ts"
 
-const [connections, services] = process.argv.slice(2) as [string, string]
+const [connections, services, visitors] = process.argv.slice(2) as [string, string, string]
 
 const answer = (connection: Connection.Connection) => (question: typeof Question.Type) =>
   Effect.gen(function*() {
@@ -33,6 +33,8 @@ const program = Effect.gen(function*() {
   yield* Effect.forkScoped(
     run((connection) => Stream.runForEach(Connection.values(connection, Question), answer(connection)))
   )
+  const { accept } = yield* Listener.make({ address: visitors, authKey, backlog: 128 })
+  yield* Effect.forkScoped(Effect.forever(Effect.scoped(accept)))
   yield* Effect.sync(() => process.stdout.write("ready\n"))
   yield* Effect.callback<void>((resume) => {
     process.stdin.once("close", () => resume(Effect.void)).resume()

@@ -27,24 +27,25 @@ export const connection = Effect.gen(function*() {
   const at = yield* folder
   const path = join(at, "c")
   const services = join(at, "s")
+  const visitors = join(at, "v")
   const child = yield* Child.scoped(
     () =>
-      ChildProcess.spawn(process.execPath, [Child.file("../ours/connection.child.ts"), path, services], {
+      ChildProcess.spawn(process.execPath, [Child.file("../ours/connection.child.ts"), path, services, visitors], {
         stdio: ["pipe", "pipe", "inherit"],
         detached: true
       }),
     (child) => child.stdin.end()
   )
   yield* Effect.tryPromise({ try: () => once(child.stdout, "data"), catch: (error) => error })
-  const open = Connection.connect(path, { authKey })
-  const talk = yield* open
+  const talk = yield* Connection.connect(path, { authKey })
+  const visit = Effect.scoped(Connection.connect(visitors, { authKey }))
   const ask = (question: typeof Question.Type) => talk.send(Question, question)
   const remote = yield* Layer.build(RemoteClient.layer({ address: services, authKey, services: [Worker] }))
   const handshakes: W.Echo = (count, inFlight) =>
     W.timed(Effect.suspend(() => {
       let left = count
       const loop = Effect.gen(function*() {
-        while (left-- > 0) yield* Effect.scoped(open)
+        while (left-- > 0) yield* visit
       })
       return Effect.all(Array.from({ length: inFlight }, () => loop), { concurrency: inFlight, discard: true })
     }))

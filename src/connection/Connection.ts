@@ -10,9 +10,7 @@ import * as Cause from "effect/Cause"
 import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
-import * as Option from "effect/Option"
 import type * as Schedule from "effect/Schedule"
 import * as Schema from "effect/Schema"
 import * as SchemaIssue from "effect/SchemaIssue"
@@ -22,17 +20,14 @@ import * as Sink from "effect/Sink"
 import * as Stream from "effect/Stream"
 import type * as Net from "node:net"
 import * as Memory from "../wire/internal/memory.ts"
-import * as RealTime from "../wire/internal/realTime.ts"
-import * as Address from "./Address.ts"
+import type * as Address from "./Address.ts"
 import type { Credentials } from "./Authentication.ts"
-import { ConnectionError, HandshakeTimeout } from "./ConnectionError.ts"
+import type { ConnectionError } from "./ConnectionError.ts"
 import * as Claims_ from "./internal/claims.ts"
+import { dial } from "./internal/dial.ts"
 import * as Half from "./internal/half.ts"
-import { authenticate } from "./internal/handshake.ts"
 import { Link } from "./internal/link.ts"
-import * as Open from "./internal/open.ts"
-import { type Common, defaultLimit, resolve, strangersLimit } from "./internal/options.ts"
-import * as OwnAddresses from "./internal/ownAddresses.ts"
+import { type Common, defaultLimit, resolve } from "./internal/options.ts"
 import * as Secure from "./internal/secure.ts"
 import * as Wait from "./internal/wait.ts"
 import type { Listener } from "./Listener.ts"
@@ -197,24 +192,14 @@ const isTransient = ({ reason }: ConnectionError): boolean =>
 const connectOnce = (input: Address.Input, options: ConnectOptions) =>
   Effect.uninterruptibleMask((restore) =>
     Effect.gen(function*() {
-      const { address, authKey, limit, policy, timeout } = yield* resolve(input, options)
-      const peer = Address.format(address)
+      const resolved = yield* resolve(input, options)
+      const { address } = resolved
       // An address that TLS is spoken at is one of TCP.
-      const dial = options.tls === undefined || address._tag !== "Tcp"
+      const secure = options.tls === undefined || address._tag !== "Tcp"
         ? undefined
         : yield* Secure.dial(address, options.tls)
-      const { connected, inlet, socket } = Open.connect(address, dial)
-      const link = new Link(socket, { peer, limit: strangersLimit, inlet })
-      const role = OwnAddresses.has(address) ? "client-of-self" : "client"
-      const plainly = authKey === "none" ? Effect.void : authenticate(link, role, authKey, policy)
-      const shown = dial === undefined ? plainly : Secure.explained(link, plainly)
-      const exit = yield* Effect.exit(restore(RealTime.within(Effect.andThen(connected, shown), timeout)))
-      if (Exit.isFailure(exit) || Option.isNone(exit.value)) {
-        link.destroy()
-        if (Exit.isFailure(exit)) return yield* Exit.failCause(exit.cause)
-        return yield* new ConnectionError({ reason: new HandshakeTimeout({ peer, timeout }) })
-      }
-      link.trust(limit)
+      const { link, shown } = dial(resolved, secure)
+      yield* Effect.onError(restore(shown), () => Effect.sync(() => link.destroy()))
       yield* Effect.addFinalizer(() => link.close)
       return link
     })

@@ -1,5 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as fc from "fast-check"
+import { Expectation } from "../../src/wire/internal/expectation.ts"
 import { Inbound } from "../../src/wire/internal/inbound.ts"
 import * as Records from "../../src/wire/internal/records.ts"
 import { Writer } from "../../src/wire/internal/writer.ts"
@@ -29,7 +30,8 @@ const open = (maxRecord = 1 << 20, greeted = true) => {
       seen.broken.push(detail)
       inbound.close()
     },
-    closed: () => {}
+    closed: () => {},
+    expected: new Expectation()
   })
   inbound.greeted = greeted
   return { inbound, seen }

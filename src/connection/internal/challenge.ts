@@ -18,6 +18,9 @@ const legacyLengths = new Set([20, 16])
 /** bytes of the prefix within which its brace must close */
 const longestName = 8
 
+const openingBrace = 0x7b
+const closingBrace = 0x7d
+
 const hashes: Record<Digest, string> = {
   md5: "md5",
   sha256: "sha256",
@@ -37,25 +40,29 @@ const isDigest = (name: string): name is Digest => Object.hasOwn(hashes, name)
 /** Who answers with which digest; `"legacy"` where none is named. */
 const digestOf = (message: Uint8Array): Digest | "legacy" | Refusal => {
   if (legacyLengths.has(message.length)) return "legacy"
-  const text = Buffer.from(message.subarray(0, longestName + 2)).toString("latin1")
-  const name = /^\{([^}]*)\}/.exec(text)?.[1]
-  if (name === undefined) return { _tag: "Malformed", detail: "no digest is named" }
+  const end = message[0] === openingBrace ? message.subarray(0, longestName + 2).indexOf(closingBrace) : -1
+  if (end < 0) return { _tag: "Malformed", detail: "no digest is named" }
+  const name = Buffer.from(message.buffer, message.byteOffset + 1, end - 1).toString("latin1")
   return isDigest(name) ? name : { _tag: "Digest", digest: name }
 }
 
 const mac = (digest: Digest | "legacy", key: KeyObject, message: Uint8Array): Buffer =>
   createHmac(digest === "legacy" ? "md5" : hashes[digest], key).update(message).digest()
 
-const prefix = (digest: Digest): Buffer => Buffer.from(`{${digest}}`)
+const prefix = (digest: Digest): Buffer => prefixes[digest]
+
+const prefixes = Object.fromEntries(
+  Object.keys(hashes).map((digest) => [digest, Buffer.from(`{${digest}}`)])
+) as Record<Digest, Buffer>
 
 const refused = (digest: Digest | "legacy", { accept = accepted }: Policy): Refusal | undefined =>
   accept.includes(digest) ? undefined : { _tag: "Digest", digest }
 
 const isRefusal = (value: unknown): value is Refusal => typeof value === "object" && value !== null && "_tag" in value
 
-/** What is asked: the digest's name and random bytes. */
+/** What is asked: the tag, then the challenge itself, which is the digest's name and random bytes. */
 export const make = (random: Uint8Array, { challenge = "sha256" }: Policy): Uint8Array =>
-  Buffer.concat([prefix(challenge), random])
+  Buffer.concat([tag, prefix(challenge), random])
 
 /** The answer to a challenge without its tag. */
 export const answer = (challenge: Uint8Array, key: KeyObject, policy: Policy): Uint8Array | Refusal => {

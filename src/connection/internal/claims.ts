@@ -160,11 +160,12 @@ export const make = Effect.fnUntraced(
         Effect.gen(function*() {
           const mistrust = strange(path)
           if (mistrust !== undefined) return yield* fail(because(mistrust))
-          const { connected, inlet, socket } = Open.connect(address, undefined)
+          const opening = Open.connect(address, undefined)
+          const { inlet, socket } = opening
           const link = new Link(socket, { peer, limit: strangersLimit, inlet })
           const role = OwnAddresses.has(address) ? "client-of-self" : "client"
           const shown = Effect.gen(function*() {
-            yield* connected
+            yield* Open.connected(opening)
             yield* link.sendBytes(digestOf(token))
             yield* authenticate(link, role, AuthKeys.make(token), {})
             return (yield* link.receiveBytes())[0] === granted[0]

@@ -2,17 +2,16 @@
  * A listening socket, and whoever knocks at it: strangers first, each for a limited time, and those who have shown the
  * key until somebody takes them.
  */
-import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
+import type * as Fiber from "effect/Fiber"
 import * as FiberSet from "effect/FiberSet"
-import * as Option from "effect/Option"
 import type * as Scope from "effect/Scope"
 import type * as Net from "node:net"
-import * as RealTime from "../../wire/internal/realTime.ts"
+import * as RunningTime from "../../wire/internal/runningTime.ts"
 import * as Address from "../Address.ts"
-import { ConnectionClosed, ConnectionError, HandshakeTimeout } from "../ConnectionError.ts"
+import { ConnectionClosed, ConnectionError, type ConnectionErrorReason, HandshakeTimeout } from "../ConnectionError.ts"
 import type { Options } from "../Listener.ts"
-import { authenticate } from "./handshake.ts"
+import { authenticate, Handshake } from "./handshake.ts"
 import { Link } from "./link.ts"
 import { listen } from "./listen.ts"
 import { type Resolved, strangersLimit } from "./options.ts"
@@ -68,6 +67,10 @@ const nameOf = ({ address = "the listener" }: Options): string =>
 /** One who has not shown the key, over TLS not even a certificate. */
 class Stranger {
   readonly peer: string
+  /** takes back the deadline */
+  relent: () => void = nothing
+  /** gives up what is being done for it */
+  drop: () => void = nothing
   private socket: Net.Socket
   private link: Link | undefined
 
@@ -82,11 +85,17 @@ class Stranger {
     return this.link = new Link(socket, { peer: this.peer, limit: strangersLimit })
   }
 
-  destroy(): void {
+  turnAway(): void {
+    this.relent()
+    this.drop()
     if (this.link === undefined) this.socket.destroy()
     else this.link.destroy()
   }
 }
+
+const nothing = (): void => {}
+
+type Run = (effect: Effect.Effect<void>) => Fiber.Fiber<void>
 
 class Hall {
   private readonly name: string
@@ -94,7 +103,7 @@ class Hall {
   private readonly receive: Secure.Receive | undefined
   private readonly mostPending: number
   private readonly refused: (error: ConnectionError) => Effect.Effect<void>
-  private readonly run: (effect: Effect.Effect<void>) => unknown
+  private readonly run: Run
   private readonly reception: Reception | undefined
   /** in the order in which they came */
   private readonly strangers = new Set<Stranger>()
@@ -108,7 +117,7 @@ class Hall {
     options: Options,
     resolved: Resolved,
     receive: Secure.Receive | undefined,
-    run: (effect: Effect.Effect<void>) => unknown,
+    run: Run,
     reception: Reception | undefined
   ) {
     this.name = name
@@ -129,20 +138,46 @@ class Hall {
     this.strangers.add(stranger)
     if (this.strangers.size > this.mostPending) {
       for (const oldest of this.strangers) {
-        this.strangers.delete(oldest)
-        oldest.destroy()
+        this.turnAway(oldest, new ConnectionClosed({ peer: oldest.peer }))
         break
       }
     }
-    this.run(this.greet(
-      stranger,
-      this.receive === undefined
-        ? this.known(stranger.meet(socket))
-        : Effect.flatMap(this.receive(socket, peer), (secure) => {
-          const link = stranger.meet(secure)
-          return Secure.explained(link, this.known(link))
-        })
-    ))
+    const { timeout } = this.resolved
+    stranger.relent = RunningTime.after(
+      timeout,
+      () => this.turnAway(stranger, new HandshakeTimeout({ peer, timeout }))
+    )
+    if (this.receive === undefined && this.reception === undefined) this.shake(stranger, stranger.meet(socket))
+    else this.greet(stranger, socket)
+  }
+
+  private shake(stranger: Stranger, link: Link): void {
+    const { authKey, policy } = this.resolved
+    if (authKey === "none") return this.welcome(stranger, link)
+    const handshake = new Handshake(link, "listener", authKey, policy, (failure) => {
+      if (failure === undefined) this.welcome(stranger, link)
+      else this.turnAway(stranger, failure)
+    })
+    stranger.drop = () => handshake.stop()
+    handshake.begin()
+  }
+
+  /** As `shake`, where there is more to it. */
+  private greet(stranger: Stranger, socket: Net.Socket): void {
+    const shown = this.receive === undefined
+      ? this.known(stranger.meet(socket))
+      : Effect.flatMap(this.receive(socket, stranger.peer), (secure) => {
+        const link = stranger.meet(secure)
+        return Effect.mapError(
+          this.known(link),
+          ({ reason }) => new ConnectionError({ reason: Secure.explained(link, reason) })
+        )
+      })
+    const fiber = this.run(Effect.matchEffect(shown, {
+      onFailure: ({ reason }) => Effect.sync(() => this.turnAway(stranger, reason)),
+      onSuccess: (link) => Effect.sync(() => this.welcome(stranger, link))
+    }))
+    stranger.drop = () => fiber.interruptUnsafe()
   }
 
   /** Has shown the key. */
@@ -152,45 +187,24 @@ class Hall {
     return authKey === "none" ? Effect.succeed(link) : Effect.as(authenticate(link, "listener", authKey, policy), link)
   }
 
-  private greet(stranger: Stranger, shown: Effect.Effect<Link, ConnectionError>): Effect.Effect<void> {
-    const { timeout } = this.resolved
-    const inTime = Effect.flatMap(
-      RealTime.within(shown, timeout),
-      Option.match({
-        onNone: () =>
-          Effect.fail(new ConnectionError({ reason: new HandshakeTimeout({ peer: stranger.peer, timeout }) })),
-        onSome: Effect.succeed
-      })
-    )
-    return Effect.uninterruptibleMask((restore) =>
-      Effect.matchCauseEffect(restore(inTime), {
-        onFailure: (cause) => this.turnAway(stranger, cause),
-        onSuccess: (link) => this.welcome(stranger, link)
-      })
-    ).pipe(Effect.catch(this.refused))
-  }
-
-  private turnAway(stranger: Stranger, cause: Cause.Cause<ConnectionError>): Effect.Effect<never, ConnectionError> {
-    this.strangers.delete(stranger)
-    stranger.destroy()
-    return Effect.failCause(cause)
+  private turnAway(stranger: Stranger, reason: ConnectionErrorReason): void {
+    if (!this.strangers.delete(stranger)) return
+    stranger.turnAway()
+    this.run(this.refused(new ConnectionError({ reason })))
   }
 
   /** Whoever waits for a guest goes on within this call, and may close all of it. */
-  private welcome(stranger: Stranger, link: Link): Effect.Effect<void, ConnectionError> {
+  private welcome(stranger: Stranger, link: Link): void {
+    const { peer } = link
     if (!this.isOpen || !link.isOpen || this.guests.length >= mostWaiting) {
-      const reason = new ConnectionClosed({ peer: link.peer })
-      return this.turnAway(stranger, Cause.fail(new ConnectionError({ reason })))
+      return this.turnAway(stranger, new ConnectionClosed({ peer }))
     }
     this.strangers.delete(stranger)
+    stranger.relent()
     link.trust(this.resolved.limit)
-    if (this.reception !== undefined) {
-      this.reception.welcome(link)
-      return Effect.void
-    }
+    if (this.reception !== undefined) return this.reception.welcome(link)
     this.guests.push(link)
     for (const host of this.hosts) host()
-    return Effect.void
   }
 
   readonly accept: Effect.Effect<Link, ConnectionError, Scope.Scope> = Effect.uninterruptibleMask((restore) => {
@@ -216,7 +230,7 @@ class Hall {
 
   readonly close: Effect.Effect<void> = Effect.sync(() => {
     this.isOpen = false
-    for (const stranger of this.strangers) stranger.destroy()
+    for (const stranger of this.strangers) this.turnAway(stranger, new ConnectionClosed({ peer: stranger.peer }))
     for (const guest of this.guests.splice(0)) guest.destroy()
     for (const host of this.hosts) host()
   })

@@ -61,7 +61,8 @@ export class FrameReader implements Receiver {
   constructor(limit: number, flow: (on: boolean) => void) {
     this.limit = limit
     this.flow = flow
-    this.main = Buffer.allocUnsafeSlow(strangersBuffer)
+    // Of the memory that small Buffers share: most connections of a busy listener are short.
+    this.main = Buffer.allocUnsafe(strangersBuffer)
   }
 
   /** The peer is known: it may have more memory. */

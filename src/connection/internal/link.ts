@@ -8,6 +8,7 @@ import type * as Schema from "effect/Schema"
 import * as Net from "node:net"
 import type { Duplex } from "node:stream"
 import type * as Codec from "../../wire/Codec.ts"
+import { Expectation } from "../../wire/internal/expectation.ts"
 import type { Inlet } from "../../wire/internal/inlet.ts"
 import { isSuccess, issueOf } from "../../wire/internal/issue.ts"
 import { giveBack } from "../../wire/internal/memory.ts"
@@ -34,6 +35,18 @@ export interface Ways {
 
 const failWith = (reason: ConnectionErrorReason) => Exit.fail(new ConnectionError({ reason }))
 
+/** For the end that every connection has: a stack would take longer than all the rest, and show the event loop. */
+const withoutStack = <A>(make: () => A): A => {
+  const { stackTraceLimit } = Error
+  // It may be frozen.
+  Reflect.set(Error, "stackTraceLimit", 0)
+  try {
+    return make()
+  } finally {
+    Reflect.set(Error, "stackTraceLimit", stackTraceLimit)
+  }
+}
+
 export class Link implements Connection {
   readonly peer: string
   readable: boolean
@@ -42,8 +55,12 @@ export class Link implements Connection {
   private readonly inlet: Inlet | undefined
   private readonly reader: FrameReader
   private readonly outlet: Outlet
-  private closing: Promise<void> | undefined
+  private closing = false
   private moved = false
+  /** somebody else has what it stood on */
+  private released = false
+  /** whether the peer answers at once; strangers are not waited for */
+  private expected: Expectation | undefined
   private longestSent: number
   private failure: NodeJS.ErrnoException | undefined
   /** told when something has arrived, or the end; each looks for itself */
@@ -63,9 +80,10 @@ export class Link implements Connection {
     this.socket = socket
     this.inlet = inlet
     this.longestSent = limit
-    this.outlet = new Outlet(socket)
+    this.outlet = new Outlet(socket, () => this.expected?.begin())
     const reader = this.reader = new FrameReader(limit, (on) => void (on ? socket.resume() : socket.pause()))
     reader.arrived = () => {
+      this.expected?.end()
       for (const watcher of this.watchers) watcher()
     }
     socket.on("error", this.onError)
@@ -96,6 +114,7 @@ export class Link implements Connection {
     this.readable = ways.readable
     this.writable = ways.writable
     this.longestSent = limit
+    if (this.socket instanceof Net.Socket) this.expected = new Expectation()
     this.outlet.trust()
     this.reader.trust(limit)
   }
@@ -108,19 +127,23 @@ export class Link implements Connection {
   // ---------------------------------------------------------------------------------------------- receiving
 
   receiveBytes(options?: ReceiveOptions): Effect.Effect<Uint8Array<ArrayBuffer>, ConnectionError> {
-    const limit = options?.limit ?? Number.POSITIVE_INFINITY
     const take: Effect.Effect<Uint8Array<ArrayBuffer>, ConnectionError> = Effect.suspend(() => {
-      const refusal = this.refusal("read")
-      if (refusal !== undefined) return failWith(refusal)
-      const size = limit < Number.POSITIVE_INFINITY ? this.reader.nextSize : undefined
-      if (size !== undefined && size > limit) {
-        return failWith(new Errors.MessageTooLong({ peer: this.peer, size, limit }))
-      }
-      const taken = this.reader.take()
+      const taken = this.takeNow(options?.limit)
       if (taken === undefined) return Effect.andThen(this.arrival, take)
-      return isMessage(taken) ? Exit.succeed(taken) : failWith(this.reasonOf(taken))
+      if (taken instanceof Uint8Array) return Exit.succeed(taken)
+      return taken._tag === "EndOfStream" ? withoutStack(() => failWith(taken)) : failWith(taken)
     })
     return take
+  }
+
+  /** The next message, if it is there, or why there will be none. */
+  takeNow(limit = Number.POSITIVE_INFINITY): Uint8Array<ArrayBuffer> | ConnectionErrorReason | undefined {
+    const refusal = this.refusal("read")
+    if (refusal !== undefined) return refusal
+    const size = limit < Number.POSITIVE_INFINITY ? this.reader.nextSize : undefined
+    if (size !== undefined && size > limit) return new Errors.MessageTooLong({ peer: this.peer, size, limit })
+    const taken = this.reader.take()
+    return taken === undefined || isMessage(taken) ? taken : this.reasonOf(taken)
   }
 
   /**
@@ -171,7 +194,7 @@ export class Link implements Connection {
   }
 
   isReady(): boolean {
-    return this.closing !== undefined || this.reader.isReady
+    return this.closing || this.reader.isReady
   }
 
   whenReady(watcher: () => void): () => void {
@@ -223,6 +246,22 @@ export class Link implements Connection {
     return Effect.suspend(attempt)
   }
 
+  /** Bytes that are few, whether there is room for them or not; they leave with the next that is flushed. */
+  putNow(bytes: Uint8Array): ConnectionErrorReason | undefined {
+    const refusal = this.refusal("write")
+    if (refusal === undefined) this.outlet.put(this.longestSent, (writer) => writer.raw(bytes))
+    return refusal
+  }
+
+  flushNow(): void {
+    this.outlet.flush()
+  }
+
+  /** Calls back when the kernel has taken all that was sent so far, or the connection is gone. */
+  whenTaken(callback: () => void): void {
+    this.outlet.taken(callback)
+  }
+
   /** As `flush`; fails when the connection was gone before. */
   private readonly delivery: Effect.Effect<void, ConnectionError> = Effect.callback((resume) =>
     this.outlet.taken((isTaken) => {
@@ -237,7 +276,7 @@ export class Link implements Connection {
 
   private refusal(way: "read" | "write"): ConnectionErrorReason | undefined {
     const { peer } = this
-    if (this.closing !== undefined) return this.closed
+    if (this.closing) return this.closed
     if (way === "read" ? !this.readable : !this.writable) {
       return new Errors.WrongDirection({ peer, end: way === "read" ? "write-only" : "read-only" })
     }
@@ -257,7 +296,7 @@ export class Link implements Connection {
     const { peer } = this
     switch (flaw._tag) {
       case "Ended":
-        return new Errors.EndOfStream({ peer })
+        return withoutStack(() => new Errors.EndOfStream({ peer }))
       case "Truncated":
         return new Errors.Truncated({ peer, received: flaw.received, expected: flaw.expected })
       case "Broken":
@@ -269,7 +308,11 @@ export class Link implements Connection {
     }
   }
 
-  readonly close: Effect.Effect<void> = Effect.promise(() => this.closing ??= Promise.resolve().then(() => this.end()))
+  readonly close: Effect.Effect<void> = Effect.callback((resume) => {
+    if (this.released) return resume(Effect.void)
+    this.end()
+    this.whenClosed(() => resume(Effect.void))
+  })
 
   /** Calls back when the socket is gone. */
   whenClosed(callback: () => void): void {
@@ -278,36 +321,32 @@ export class Link implements Connection {
   }
 
   get isOpen(): boolean {
-    return this.closing === undefined
+    return !this.closing
   }
 
   /** Sends what is left, then the end. */
-  private async end(): Promise<void> {
-    const { socket } = this
+  private end(): void {
+    if (this.closing) return
+    this.closing = true
+    const { outlet, socket } = this
     // Those who wait find that it is closed.
     for (const watcher of this.watchers) watcher()
-    this.outlet.stop()
-    await new Promise<void>((resolve) => {
-      const timer = setTimeout(resolve, farewellTime)
-      const sent = (): void => {
-        clearTimeout(timer)
-        resolve()
-      }
-      this.outlet.taken(() => {
-        if (socket.destroyed) sent()
-        else socket.end(sent)
-      })
-    })
-    await new Promise<void>((resolve) => {
-      if (socket.closed) resolve()
-      else socket.once("close", () => resolve())
-      socket.destroy()
+    outlet.stop()
+    outlet.flush()
+    // The kernel has all, and sends it. Only TLS has words of its own for the end.
+    if (socket.writableLength === 0 && socket instanceof Net.Socket && !("encrypted" in socket)) {
+      return void socket.destroy()
+    }
+    const timer = setTimeout(() => socket.destroy(), farewellTime)
+    this.whenClosed(() => clearTimeout(timer))
+    outlet.taken(() => {
+      if (!socket.destroyed) socket.end(() => socket.destroy())
     })
   }
 
   /** Ends at once; what is unsent is lost. */
   destroy(): void {
-    this.closing ??= Promise.resolve()
+    this.closing = true
     this.socket.destroy()
     for (const watcher of this.watchers) watcher()
   }
@@ -321,7 +360,7 @@ export class Link implements Connection {
 
   /** Why it cannot be given to another process, if so. */
   get settled(): ConnectionErrorReason | undefined {
-    if (this.closing !== undefined) return this.closed
+    if (this.closing) return this.closed
     const { flaw } = this.reader
     return flaw === undefined || flaw._tag === "Ended" ? undefined : this.reasonOf(flaw)
   }
@@ -339,7 +378,7 @@ export class Link implements Connection {
   private release(): Loose {
     const { inlet, reader, socket } = this
     this.outlet.flush()
-    this.closing = Promise.resolve()
+    this.closing = this.released = true
     socket.off("error", this.onError).off("end", this.onEnd).off("close", this.onClose).off("data", reader.push)
     socket.on("error", () => {}).pause()
     if (inlet !== undefined) inlet.hold(nothing)

@@ -1,19 +1,20 @@
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import * as Net from "node:net"
 import * as Inlet from "../../wire/internal/inlet.ts"
 import * as Address from "../Address.ts"
-import { ConnectFailed, ConnectionError } from "../ConnectionError.ts"
+import { ConnectFailed, ConnectionError, type ConnectionErrorReason } from "../ConnectionError.ts"
 import * as Secure from "./secure.ts"
 
-/** bytes of a buffer that nobody reads into */
-const unused = 16
+/** bytes of what arrives before the Link is told of it: a challenge fits in */
+const first = 512
 
 /** A socket that is being connected. */
 export interface Opening {
   readonly socket: Net.Socket
   readonly inlet: Inlet.Inlet | undefined
-  /** completes when it is connected */
-  readonly connected: Effect.Effect<void, ConnectionError>
+  /** calls back when it is connected, or why it is not; the result takes that back */
+  readonly whenConnected: (callback: (failure: ConnectionErrorReason | undefined) => void) => () => void
 }
 
 /** Where a socket is found, in the words of `node:net`. */
@@ -34,14 +35,13 @@ export const target = (address: Address.Address): { readonly path: string } | {
 }
 
 export const connect = (address: Address.Address, dial: Secure.Dial | undefined): Opening => {
-  // A Link reads into memory of its own from the beginning.
-  const inlet = Inlet.make(unused)
+  const inlet = Inlet.make(first)
   const peer = Address.format(address)
   const failed = ({ code = "EUNKNOWN", message: detail }: NodeJS.ErrnoException) =>
-    new ConnectionError({ reason: new ConnectFailed({ address: peer, code, detail }) })
+    new ConnectFailed({ address: peer, code, detail })
   if (dial === undefined) {
     const socket = Net.connect({ ...target(address), onread: inlet.onread })
-    return { socket, inlet, connected: established(socket, "connect", failed) }
+    return { socket, inlet, whenConnected: established(socket, "connect", failed) }
   }
   const socket = dial(inlet.onread)
   let reached = false
@@ -49,23 +49,32 @@ export const connect = (address: Address.Address, dial: Secure.Dial | undefined)
     reached = true
   })
   const either = (error: Error) => reached ? Secure.failed(peer, error) : failed(error)
-  return { socket, inlet, connected: established(socket, "secureConnect", either) }
+  return { socket, inlet, whenConnected: established(socket, "secureConnect", either) }
 }
 
 const established = (
   socket: Net.Socket,
   event: string,
-  failure: (error: Error) => ConnectionError
-): Effect.Effect<void, ConnectionError> =>
+  failure: (error: Error) => ConnectionErrorReason
+): Opening["whenConnected"] =>
+(callback) => {
+  const done = (): void => {
+    socket.off("error", failed)
+    callback(undefined)
+  }
+  const failed = (error: Error): void => {
+    socket.off(event, done)
+    callback(failure(error))
+  }
+  socket.once(event, done).once("error", failed)
+  return () => void socket.off(event, done).off("error", failed)
+}
+
+/** Completes when it is connected. */
+export const connected = ({ whenConnected }: Opening): Effect.Effect<void, ConnectionError> =>
   Effect.callback((resume) => {
-    const done = (): void => {
-      socket.off("error", failed)
-      resume(Effect.void)
-    }
-    const failed = (error: Error): void => {
-      socket.off(event, done)
-      resume(Effect.fail(failure(error)))
-    }
-    socket.once(event, done).once("error", failed)
-    return Effect.sync(() => socket.off(event, done).off("error", failed))
+    const leave = whenConnected((reason) =>
+      resume(reason === undefined ? Exit.void : Exit.fail(new ConnectionError({ reason })))
+    )
+    return Effect.sync(leave)
   })

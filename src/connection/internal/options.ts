@@ -26,6 +26,9 @@ export const strangersLimit = Challenge.longestMessage
 /** bytes of any other message */
 export const defaultLimit = 256 << 20
 
+/** milliseconds */
+const defaultTimeout = 10_000
+
 export interface Resolved {
   readonly address: Address.Address
   readonly authKey: AuthKey | "none"
@@ -46,6 +49,6 @@ export const resolve = (
       authKey: options.authKey,
       policy: options.policy ?? {},
       limit: options.limit ?? defaultLimit,
-      timeout: Duration.toMillis(options.timeout ?? "10 seconds")
+      timeout: options.timeout === undefined ? defaultTimeout : Duration.toMillis(options.timeout)
     })
   )

@@ -22,6 +22,8 @@ const bigEndian = (value: number): number =>
 
 export class Outlet {
   private readonly socket: Duplex
+  /** called when something was given to the socket */
+  private readonly sent: () => void
   private writer = new Writer(strangersBuffer)
   private readonly waiting = new Set<() => void>()
   private scheduled = false
@@ -30,8 +32,9 @@ export class Outlet {
   /** the buffer becomes larger with the first tick that has several messages */
   private mayGrow = false
 
-  constructor(socket: Duplex) {
+  constructor(socket: Duplex, sent: () => void) {
     this.socket = socket
+    this.sent = sent
   }
 
   /** The peer is known: it may have more memory. */
@@ -125,6 +128,7 @@ export class Outlet {
       for (const chunk of chunks) socket.write(chunk)
       socket.uncork()
     }
+    if (chunks.length > 0) this.sent()
     if (socket.writableLength === 0) writer.reuse()
   }
 

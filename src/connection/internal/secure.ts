@@ -5,12 +5,15 @@ import type * as Tls from "node:tls"
 import * as Address from "../Address.ts"
 import type { Credentials } from "../Authentication.ts"
 import type * as Connection from "../Connection.ts"
-import { ConnectionError, TlsFailed } from "../ConnectionError.ts"
+import { ConnectionError, type ConnectionErrorReason, TlsFailed } from "../ConnectionError.ts"
 import type * as Listener from "../Listener.ts"
 import type { Link } from "./link.ts"
 
-export const failed = (peer: string, { code = "EUNKNOWN", message: detail }: NodeJS.ErrnoException): ConnectionError =>
-  new ConnectionError({ reason: new TlsFailed({ peer, code, detail }) })
+export const failed = (peer: string, { code = "EUNKNOWN", message: detail }: NodeJS.ErrnoException): TlsFailed =>
+  new TlsFailed({ peer, code, detail })
+
+const failure = (peer: string, error: NodeJS.ErrnoException): ConnectionError =>
+  new ConnectionError({ reason: failed(peer, error) })
 
 const incomplete = (message: string): NodeJS.ErrnoException =>
   Object.assign(new TypeError(message), { code: "ERR_MISSING_ARGS" })
@@ -25,7 +28,7 @@ const contextOf = (options: Credentials): Tls.SecureContextOptions => {
 const tried = <A>(peer: string, make: (tls: typeof Tls) => A): Effect.Effect<A, ConnectionError> =>
   Effect.flatMap(
     Effect.promise(() => import("node:tls")),
-    (tls) => Effect.try({ try: () => make(tls), catch: (error) => failed(peer, error as NodeJS.ErrnoException) })
+    (tls) => Effect.try({ try: () => make(tls), catch: (error) => failure(peer, error as NodeJS.ErrnoException) })
   )
 
 /** Connects to an address, and speaks TLS there. */
@@ -87,8 +90,12 @@ export const receive = (listener: string, options: Listener.TlsOptions): Effect.
           const { authorizationError } = socket
           resume(Effect.fail(
             authorizationError === undefined || authorizationError === null
-              ? failed(peer, error)
-              : failed(peer, { ...error, code: String(authorizationError), message: "its certificate is not accepted" })
+              ? failure(peer, error)
+              : failure(peer, {
+                ...error,
+                code: String(authorizationError),
+                message: "its certificate is not accepted"
+              })
           ))
           raw.destroy()
         })
@@ -105,17 +112,12 @@ const ofTls = /^ERR_(?:SSL|TLS|OSSL)_/
  * What a connection fails with as long as the peer is a stranger. A peer may refuse a certificate after TLS was agreed
  * on, as TLS 1.3 has it; one that says nothing of why has ended the connection before its first word.
  */
-export const explained = <A>(
-  link: Link,
-  effect: Effect.Effect<A, ConnectionError>
-): Effect.Effect<A, ConnectionError> =>
-  Effect.mapError(effect, (error) => {
-    const { peer } = link
-    const { reason } = error
-    if (reason._tag === "ConnectionBroken" && ofTls.test(reason.code)) {
-      return failed(peer, { name: "", code: reason.code, message: reason.detail })
-    }
-    if ((reason._tag !== "EndOfStream" && reason._tag !== "ConnectionBroken") || link.hasHeard) return error
-    const detail = "it ended the connection right after TLS was agreed on: does it accept this side's certificate?"
-    return failed(peer, { name: "", code: "ECONNRESET", message: detail })
-  })
+export const explained = (link: Link, reason: ConnectionErrorReason): ConnectionErrorReason => {
+  const { peer } = link
+  if (reason._tag === "ConnectionBroken" && ofTls.test(reason.code)) {
+    return new TlsFailed({ peer, code: reason.code, detail: reason.detail })
+  }
+  if ((reason._tag !== "EndOfStream" && reason._tag !== "ConnectionBroken") || link.hasHeard) return reason
+  const detail = "it ended the connection right after TLS was agreed on: does it accept this side's certificate?"
+  return new TlsFailed({ peer, code: "ECONNRESET", detail })
+}

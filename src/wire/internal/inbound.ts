@@ -6,6 +6,7 @@
  * is allocated, and all that are under way together never have more than the longest record.
  */
 import type { Receiver } from "../Transport.ts"
+import type { Expectation } from "./expectation.ts"
 import { Loan, Memory } from "./memory.ts"
 import { Reader } from "./reader.ts"
 import { checkHeader, deliver, headerSize, kind, longestHello, longestRecord, ofAnswer, type Sink } from "./records.ts"
@@ -47,6 +48,7 @@ export class Inbound implements Receiver {
   private readonly sink: Sink
   private readonly maxRecord: number
   private readonly broken: (detail: string) => void
+  private readonly expected: Expectation
   readonly closed: (error: Error | undefined) => void
 
   constructor(options: {
@@ -54,8 +56,11 @@ export class Inbound implements Receiver {
     readonly maxRecord: number
     readonly broken: (detail: string) => void
     readonly closed: (error: Error | undefined) => void
+    /** ends when something arrives */
+    readonly expected: Expectation
   }) {
     this.sink = options.sink
+    this.expected = options.expected
     this.maxRecord = options.maxRecord
     this.broken = options.broken
     this.closed = options.closed
@@ -75,6 +80,7 @@ export class Inbound implements Receiver {
   readonly received = (n: number): void => {
     if (!this.open) return
     this.heard = true
+    this.expected.end()
     try {
       if (this.current === undefined) {
         this.end += n

@@ -21,6 +21,7 @@ import type { CallOptions, Hello, Options, Session } from "../Session.ts"
 import type { Transport } from "../Transport.ts"
 import { Client, type Limit } from "./client.ts"
 import * as Consumer from "./consumer.ts"
+import { Expectation } from "./expectation.ts"
 import { Inbound } from "./inbound.ts"
 import { failWith } from "./issue.ts"
 import { Outbound } from "./outbound.ts"
@@ -60,6 +61,8 @@ export class Live {
   private readonly out: Outbound
   private readonly client: Client
   private readonly server: Server
+  /** whether the peer answers at once, or asks again */
+  private readonly expected = new Expectation()
   private readonly pulse: Pulse | undefined
   private readonly greeted = Deferred.makeUnsafe<Hello, RemoteError>()
   private readonly closeRequested = Deferred.makeUnsafe<{ readonly deadline: number }>()
@@ -85,14 +88,15 @@ export class Live {
       maxRecord: Math.max(smallestLimit, options.maxRecord ?? defaults.maxRecord),
       methods: served.map(({ method }) => [method.id, method.fingerprint])
     }
-    this.out = new Outbound(transport, options.budget ?? defaults.budget)
+    this.out = new Outbound(transport, options.budget ?? defaults.budget, this.expected)
     this.client = new Client(this.out, transport.peer, own, options.overdue)
     this.server = new Server(this.out, served, this.hello, this.context)
     this.inbound = new Inbound({
       sink: this.sink(options.onRelease),
       maxRecord: this.hello.maxRecord,
       broken: (detail) => this.broken(detail),
-      closed: (error) => this.lost(error === undefined ? "the peer closed it" : error.message)
+      closed: (error) => this.lost(error === undefined ? "the peer closed it" : error.message),
+      expected: this.expected
     })
     if (pingInterval !== undefined) {
       const millis = Duration.toMillis(pingInterval)

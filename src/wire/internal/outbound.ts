@@ -8,6 +8,7 @@
  */
 import type { HelloBody } from "../Message.ts"
 import type { Transport } from "../Transport.ts"
+import type { Expectation } from "./expectation.ts"
 import * as Records from "./records.ts"
 import { Writer } from "./writer.ts"
 
@@ -55,6 +56,8 @@ export class Outbound {
   payloadSize = 0
   private readonly transport: Transport
   private readonly budget: number
+  /** begins when something is given to the carrier */
+  private readonly expected: Expectation
   private readonly writer = new Writer()
   open = true
   /** a codec is writing: it may meet a getter of the user's, which may do anything */
@@ -72,8 +75,9 @@ export class Outbound {
   private pong = -1
   private untaken: Array<() => void> = []
 
-  constructor(transport: Transport, budget: number) {
+  constructor(transport: Transport, budget: number, expected: Expectation) {
     this.transport = transport
+    this.expected = expected
     this.budget = budget
   }
 
@@ -313,7 +317,10 @@ export class Outbound {
     }
     while (this.longs.length > 0 && this.pending <= this.budget) this.putPiece()
     const chunks = writer.take()
-    if (chunks.length > 0) transport.write(chunks)
+    if (chunks.length > 0) {
+      transport.write(chunks)
+      this.expected.begin()
+    }
     if (this.untaken.length > 0) this.tell()
     if (transport.unsent() === 0) writer.reuse()
     if (this.waiting.size > 0 || this.longs.length > 0 || this.leases.length > 0 || this.pong >= 0) this.arm()

@@ -46,8 +46,8 @@ export class Writer {
 
   constructor(size = defaultSize) {
     this.size = size
-    this.buffer = Buffer.allocUnsafeSlow(size)
-    this.view = new DataView(this.buffer.buffer)
+    this.buffer = size < defaultSize ? Buffer.allocUnsafe(size) : Buffer.allocUnsafeSlow(size)
+    this.view = new DataView(this.buffer.buffer, this.buffer.byteOffset, size)
     this.recordBuffer = this.buffer
     this.recordView = this.view
   }

@@ -39,7 +39,7 @@ class Slow extends Duplex {
 
 const tick = () => new Promise<void>((resolve) => setImmediate(resolve))
 
-const outletOf = (slow: Slow): Outlet => new Outlet(slow as never)
+const outletOf = (slow: Slow): Outlet => new Outlet(slow as never, () => {})
 
 const messagesOf = (slow: Slow, limit = 1 << 20): ReadonlyArray<string> => {
   const reader = new FrameReader(limit, () => {})

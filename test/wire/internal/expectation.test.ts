@@ -1,0 +1,65 @@
+import { assert, describe, it } from "@effect/vitest"
+import { availableParallelism } from "node:os"
+import { setTimeout } from "node:timers/promises"
+import { Expectation } from "../../../src/wire/internal/expectation.ts"
+
+/** Whether the event loop is kept from sleeping. */
+const looks = () => process.getActiveResourcesInfo().includes("Immediate")
+
+/** Waits until nobody looks any more. */
+const idle = async () => {
+  while (looks()) await setTimeout(1)
+}
+
+/** Whether one who sends something now looks for an answer. */
+const begins = async (expectation: Expectation, isAnswered: boolean) => {
+  await idle()
+  expectation.begin()
+  const looked = looks()
+  if (isAnswered) expectation.end()
+  await idle()
+  return looked
+}
+
+/** Waits in vain until that is left out: the next time it is. */
+const disappointed = async () => {
+  const expectation = new Expectation()
+  let waits = 0
+  while (await begins(expectation, false)) waits++
+  assert.isBelow(waits, 10)
+  return expectation
+}
+
+describe.skipIf(availableParallelism() === 1)("who expects an answer", () => {
+  it("looks for it, and no longer than for a moment", async () => {
+    const expectation = new Expectation()
+    for (let i = 0; i < 100; i++) assert.isTrue(await begins(expectation, true))
+    assert.isTrue(await begins(expectation, false))
+  })
+
+  it("leaves it out after waits in vain, twice as many times after each, and looks again once it was answered", async () => {
+    const expectation = await disappointed()
+    for (let leftOut = 3; leftOut <= 255; leftOut = 2 * leftOut + 1) {
+      assert.isTrue(await begins(expectation, false))
+      for (let i = 0; i < leftOut; i++) assert.isFalse(await begins(expectation, false))
+    }
+    assert.isTrue(await begins(expectation, true))
+    assert.isTrue(await begins(expectation, false))
+    assert.isFalse(await begins(expectation, false))
+    assert.isTrue(await begins(expectation, false))
+  })
+
+  it("bears a wait in vain now and then", async () => {
+    const expectation = new Expectation()
+    for (let i = 0; i < 50; i++) {
+      for (let n = 0; n < 10; n++) assert.isTrue(await begins(expectation, true))
+      assert.isTrue(await begins(expectation, false))
+    }
+  })
+
+  it("learns nothing from others", async () => {
+    const other = await disappointed()
+    assert.isTrue(await begins(new Expectation(), true))
+    assert.isTrue(await begins(other, false))
+  })
+})
