@@ -101,8 +101,8 @@ export interface RemoteLock extends Remote.Instance<"effect-multiprocessing/Lock
     timeout?: Duration.Input
   ) => Effect.Effect<Option.Option<Acquired>, RemoteError, Scope.Scope>
   /**
-   * Runs an effect with the lock. When the connection to the manager ends meanwhile, the effect is interrupted and the
-   * whole fails with a `RemoteError`, since somebody else may have the lock.
+   * Runs an effect with the lock; its child fibers end with it. When the connection to the manager ends meanwhile, the
+   * effect is interrupted and the whole fails with a `RemoteError`, since somebody else may have the lock.
    */
   readonly withLock: <A, E, R>(use: Use<A, E, R>) => Effect.Effect<A, E | RemoteError, R>
   /**

@@ -56,8 +56,8 @@ export interface RemoteRLock extends Remote.Instance<"effect-multiprocessing/RLo
     timeout?: Duration.Input
   ) => Effect.Effect<Option.Option<Acquired>, RemoteError, Scope.Scope>
   /**
-   * Runs an effect with the lock. When the connection to the manager ends meanwhile, the effect is interrupted and the
-   * whole fails with a `RemoteError`, since somebody else may have the lock.
+   * Runs an effect with the lock; its child fibers end with it. When the connection to the manager ends meanwhile, the
+   * effect is interrupted and the whole fails with a `RemoteError`, since somebody else may have the lock.
    */
   readonly withLock: <A, E, R>(use: Use<A, E, R>) => Effect.Effect<A, E | RemoteError, R>
   /** Whether somebody has it now. */

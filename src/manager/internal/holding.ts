@@ -8,6 +8,7 @@ import { RemoteError } from "../../wire/RemoteError.ts"
 
 export interface Holding<A> {
   readonly answer: A
+  readonly number: number
   readonly release: () => void
   /** never ends well: fails when the session has ended, and so nothing is held any more */
   readonly lost: Effect.Effect<never, RemoteError>
@@ -43,7 +44,7 @@ export const hold = <A, E, R>(
     const lost = Effect.flatMap(session.closed, (reason) => Effect.fail(new RemoteError({ reason })))
     return restore(ask(number)).pipe(
       Effect.onError(() => Effect.andThen(undo(at, number), Effect.sync(release))),
-      Effect.map((answer) => ({ answer, release, lost }))
+      Effect.map((answer) => ({ answer, number, release, lost }))
     )
   })
 
