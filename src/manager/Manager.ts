@@ -8,10 +8,11 @@
  * @stability unstable
  * @since 0.1.0
  */
-import type * as Duration from "effect/Duration"
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
 import type * as Schedule from "effect/Schedule"
 import * as Scope from "effect/Scope"
 import { randomUUID } from "node:crypto"
@@ -21,6 +22,7 @@ import { ConnectionError } from "../connection/ConnectionError.ts"
 import { type HostOptions, resolve } from "../process/internal/options.ts"
 import type { ProcessError } from "../process/ProcessError.ts"
 import * as Spawner from "../process/Spawner.ts"
+import * as Contract from "../remote/internal/contract.ts"
 import * as Control from "../remote/internal/control.ts"
 import * as Implementation from "../remote/internal/implementation.ts"
 import * as Line from "../remote/internal/line.ts"
@@ -149,13 +151,16 @@ export const layer = <F extends Remote.AnyFn = never>(
 const start = Effect.fnUntraced(function*(options: Options<any>) {
   const spawner = yield* Spawner.Spawner
   const { initialize, module = emptyModule, ticketTimeout, ...others } = options
-  const millis = yield* positive("ticketTimeout", Settings.millis(ticketTimeout, defaultTicketTimeout))
+  const millis = yield* positive("ticketTimeout", ticketTimeout)
   const fn = initialize === undefined ? undefined : Implementation.declarationOf(initialize.fn)
   const child = yield* spawner.start(
     {
       module: Remote.moduleRef(module),
       mode: "serve",
-      host: { path: ChildHost.path, options: { ticketTimeout: millis } satisfies ChildHost.Options },
+      host: {
+        path: ChildHost.path,
+        options: { ticketTimeout: Number.isFinite(millis) ? millis : undefined } satisfies ChildHost.Options
+      },
       label: "Manager",
       wants: fn === undefined ? [] : [fn]
     },
@@ -163,8 +168,10 @@ const start = Effect.fnUntraced(function*(options: Options<any>) {
   )
   const { session } = child
   if (initialize !== undefined) {
-    const { method } = fn!.contracts[fn!.id]!
-    yield* session.call(method, initialize.payload)
+    const contract = fn!.contracts[fn!.id]!
+    const { method, timeout } = contract
+    const payload = yield* Contract.constructForWire(contract)(initialize.payload)
+    yield* session.call(method, payload, timeout === undefined ? undefined : { timeout })
   }
   const listened = yield* session.call(ChildHost.listen.method, ChildHost.toListen(others)).pipe(
     Effect.mapError((error) => error as ConnectionError["reason"] | RemoteError),
@@ -240,7 +247,7 @@ const serveHere = Effect.fnUntraced(function*<E, R>(
   Exclude<R, Manager> | Scope.Scope
 > {
   const { layer = Layer.empty, listen = true, ticketTimeout: timeout, ...others } = options
-  const ticketTimeout = yield* positive("ticketTimeout", Settings.millis(timeout, defaultTicketTimeout))
+  const ticketTimeout = yield* positive("ticketTimeout", timeout)
   const own = yield* Scope.fork(yield* Effect.scope)
   const id = randomUUID()
   let address: Address.Address | undefined
@@ -254,6 +261,10 @@ const serveHere = Effect.fnUntraced(function*<E, R>(
     }, layer as Layer.Layer<never, E, R>),
     own
   )
+  const [duplicate] = server.duplicates
+  if (duplicate !== undefined) {
+    return yield* Effect.fail(invalid("layer", `two declarations have the id "${duplicate}"`))
+  }
   if (listen) address = (yield* Scope.provide(Listening.open(server, id, others), own)).address
   return manager
 })
@@ -406,7 +417,16 @@ export const credentials = (list: ReadonlyArray<Credential>): Layer.Layer<never,
     }
   ))
 
-const positive = (option: string, millis: number): Effect.Effect<number, ManagerError> =>
-  millis > 0
-    ? Effect.succeed(millis)
-    : Effect.fail(new ManagerError({ reason: new InvalidOption({ option, detail: "it is no positive duration" }) }))
+/** Milliseconds, also where the types were bypassed. */
+const positive = (
+  option: string,
+  duration: Duration.Input = defaultTicketTimeout
+): Effect.Effect<number, ManagerError> => {
+  const millis = Option.map(Duration.fromInput(duration), Duration.toMillis)
+  return Option.isSome(millis) && millis.value > 0
+    ? Effect.succeed(millis.value)
+    : Effect.fail(invalid(option, `${String(duration)} is no positive duration`))
+}
+
+const invalid = (option: string, detail: string): ManagerError =>
+  new ManagerError({ reason: new InvalidOption({ option, detail }) })

@@ -7,7 +7,7 @@ import * as Scope from "effect/Scope"
 import { randomUUID } from "node:crypto"
 import * as Address from "../../connection/Address.ts"
 import { ConnectionErrorReason } from "../../connection/ConnectionError.ts"
-import type { Host } from "../../process/internal/host.ts"
+import { type Host, Refused } from "../../process/internal/host.ts"
 import * as Contract from "../../remote/internal/contract.ts"
 import { served } from "../../remote/internal/served.ts"
 import { ManagerError, NotOwner } from "../../remote/ManagerError.ts"
@@ -21,8 +21,8 @@ import * as Listening from "./listening.ts"
 export const path = "manager/internal/childHost"
 
 export interface Options {
-  /** milliseconds */
-  readonly ticketTimeout: number
+  /** milliseconds; absent: none */
+  readonly ticketTimeout: number | undefined
 }
 
 /** Asked by the parent alone, once what must be there before others come is there. */
@@ -71,9 +71,13 @@ export const host: Host = Effect.fnUntraced(function*(layer, { host, wants }) {
     id,
     name,
     address: () => address,
-    ticketTimeout: (host!.options as Options).ticketTimeout,
+    ticketTimeout: (host!.options as Options).ticketTimeout ?? Number.POSITIVE_INFINITY,
     shutdown: Effect.fail(new ManagerError({ reason: new NotOwner({ manager: name }) }))
   }, layer)
+  const [duplicate] = server.duplicates
+  if (duplicate !== undefined) return yield* Effect.fail(new Refused({ _tag: "DuplicateId", id: duplicate }))
+  const missing = wants.filter((id) => server.fn(id) === undefined)
+  if (missing.length > 0) return yield* Effect.fail(new Refused({ _tag: "NotImplemented", missing }))
   const { onRelease, serve } = server.attend(`${parent!.name} (pid ${parent!.pid}), its parent`)
   const opened = Effect.fnUntraced(function*({ authKey, others }: {
     readonly authKey: Uint8Array | "none" | undefined
@@ -91,10 +95,7 @@ export const host: Host = Effect.fnUntraced(function*(layer, { host, wants }) {
         method: listen.method,
         handle: (payload: any) => Effect.mapError(Scope.provide(opened(payload), scope), ({ reason }) => reason)
       },
-      ...wants.flatMap((id) => {
-        const implementation = server.fn(id)
-        return implementation === undefined ? [] : served(implementation)
-      })
+      ...wants.flatMap((id) => served(server.fn(id)!))
     ],
     onRelease,
     context: Context.empty()

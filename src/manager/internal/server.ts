@@ -50,6 +50,8 @@ export interface Options {
 
 export class Server {
   readonly table: ObjectTable
+  /** ids that more than one declaration claims */
+  readonly duplicates: ReadonlyArray<string>
   private readonly options: Options
   private readonly types: ReadonlyArray<Type>
   private readonly attendants = new Set<Attendant>()
@@ -58,11 +60,13 @@ export class Server {
   constructor(
     options: Options,
     table: ObjectTable,
-    { implementations, objects }: Pick<Implementation.Found, "implementations" | "objects">
+    { duplicates, implementations, objects }: Implementation.Found
   ) {
     this.options = options
     this.table = table
     this.fns = implementations
+    const own = options.builtIns.map(({ declaration }) => declaration.id)
+    this.duplicates = [...duplicates, ...own.filter((id) => objects.has(id))]
     this.types = [
       ...Array.from(objects.values(), ofUser),
       ...options.builtIns.map((builtIn) => ofLibrary(builtIn))
