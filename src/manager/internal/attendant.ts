@@ -97,8 +97,9 @@ export class Attendant implements Holder {
   end(): void {
     if (this.gone) return
     this.gone = true
-    // What has to do with objects before the objects themselves, so that nobody is handed what ends with them.
-    const holds = [...this.holds.values()]
+    // What has to do with objects before the objects themselves, so that nobody is handed what ends with them; the last
+    // first, so that what goes back to a queue is in its order again.
+    const holds = [...this.holds.values()].toReversed()
     this.holds.clear()
     for (const held of holds) if (!(held instanceof Lease)) held.abandon()
     for (const held of holds) if (held instanceof Lease) held.abandon()

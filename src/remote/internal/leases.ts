@@ -37,9 +37,12 @@ const take = Effect.fnUntraced(function*(prototype: object, type: string, ref: R
   return Proxies.make(prototype, lease)
 })
 
-/** The process's own; a message that keeps its proxies apart from its bytes brings another one. */
+/** The process's own. */
+export const own: Leases = { give, take }
+
+/** Default the process's own; what keeps its proxies apart from its bytes brings another one. */
 export const Leases: Context.Reference<Leases> = Context.Reference("effect-multiprocessing/Remote/Leases", {
-  defaultValue: (): Leases => ({ give, take })
+  defaultValue: () => own
 })
 
 /** A second lease of the same object. */

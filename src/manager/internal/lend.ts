@@ -1,0 +1,27 @@
+/**
+ * Items that a client takes out: they are its own once it has said that it has them. Until then they go back where they
+ * were if it ends, or undoes it.
+ */
+import * as Effect from "effect/Effect"
+import type { RemoteError } from "../../wire/RemoteError.ts"
+import type { Holder, Kept, Place, Stored } from "./builtIn.ts"
+import { dropAll, giveAll } from "./items.ts"
+
+export const lend = (
+  place: Place,
+  holder: Holder,
+  number: number,
+  items: ReadonlyArray<Kept>,
+  ends: { readonly done: () => void; readonly back: (items: ReadonlyArray<Kept>) => void }
+): Effect.Effect<ReadonlyArray<Stored>, RemoteError> => {
+  const held = holder.hold(number, {
+    release: () => {
+      dropAll(place, items)
+      ends.done()
+    },
+    abandon: () => ends.back(items)
+  })
+  if (held) return giveAll(place, items)
+  ends.back(items)
+  return Effect.never
+}

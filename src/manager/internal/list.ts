@@ -1,0 +1,34 @@
+/** Proxies of lists, as they travel. */
+import * as Schema from "effect/Schema"
+import { Ref } from "../../remote/internal/control.ts"
+import * as Remote from "../../remote/Remote.ts"
+import { ContainerError } from "../ContainerError.ts"
+import { Stored } from "./builtIn.ts"
+import { Changed } from "./change.ts"
+
+const values = Schema.Array(Stored)
+const found = Schema.Array(Stored)
+const index = Schema.Int
+const part = { start: Schema.optionalKey(Schema.Int), end: Schema.optionalKey(Schema.Int) }
+
+export class List extends Remote.Object<List>()("effect-multiprocessing/List", {
+  payload: { values },
+  methods: {
+    extend: { payload: { values }, success: Schema.Int },
+    insert: { payload: { index, value: Stored } },
+    /** at most one */
+    at: { payload: { index }, success: found },
+    put: { payload: { index, value: Stored }, error: ContainerError },
+    pop: { payload: { index: Schema.optionalKey(Schema.Int) }, success: found },
+    cut: { payload: part, success: Schema.Int },
+    remove: { payload: { bytes: Schema.Uint8Array }, success: Schema.Boolean },
+    indexOf: { payload: { bytes: Schema.Uint8Array }, success: Schema.Int },
+    count: { payload: { bytes: Schema.Uint8Array }, success: Schema.Int },
+    size: { success: Schema.Int },
+    reverse: {},
+    part: { payload: part, success: Stored, stream: true },
+    change: { payload: { index, fn: Schema.String }, success: Changed, error: ContainerError },
+    iterate: { success: Ref },
+    changes: { success: Schema.Int, stream: true }
+  }
+}) {}

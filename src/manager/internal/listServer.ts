@@ -1,0 +1,146 @@
+/** Lists in a manager. */
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Scope from "effect/Scope"
+import * as Stream from "effect/Stream"
+import * as Implementation from "../../remote/internal/implementation.ts"
+import { ContainerError, IndexOutOfRange } from "../ContainerError.ts"
+import type { Behaviour, BuiltIn, Handler, Kept, Place, Stored } from "./builtIn.ts"
+import * as Change from "./change.ts"
+import { dropAll, giveAll, indexIn, keepAll, same, snapshot } from "./items.ts"
+import { iterator } from "./iteratorServer.ts"
+import { List } from "./list.ts"
+import * as Now from "./now.ts"
+import { Ticks } from "./ticks.ts"
+import { Turn } from "./turn.ts"
+
+interface Part {
+  readonly start?: number
+  readonly end?: number
+}
+
+class Items implements Behaviour {
+  private items: Array<Kept>
+  private readonly place: Place
+  private readonly turn = new Turn()
+  private readonly ticks = new Ticks()
+
+  constructor(place: Place, items: Array<Kept>) {
+    this.place = place
+    this.items = items
+  }
+
+  readonly handlers: Readonly<Record<string, Handler>> = {
+    extend: ({ values }: { readonly values: ReadonlyArray<Stored> }) =>
+      this.turn.now(() =>
+        Now.map(keepAll(this.place, values), (kept) => {
+          for (const one of kept) this.items.push(one)
+          this.ticks.tick()
+          return this.items.length
+        })
+      ),
+    insert: ({ index, value }: { readonly index: number; readonly value: Stored }) =>
+      this.turn.now(() => Now.map(this.place.keep(value), (kept) => this.splice(index, 0, kept))),
+    at: ({ index }: { readonly index: number }) =>
+      this.turn.now(() => {
+        const found = this.items.at(index)
+        return giveAll(this.place, found === undefined ? [] : [found])
+      }),
+    put: ({ index, value }: { readonly index: number; readonly value: Stored }) =>
+      this.turn.now(() =>
+        this.has(index)
+          ? Now.flatMap(this.place.keep(value), (kept) => {
+            // Others may have made it shorter while the proxies in the value were leased.
+            if (this.has(index)) return Exit.succeed(this.splice(index, 1, kept))
+            this.place.drop(kept)
+            return this.outOfRange(index)
+          })
+          : this.outOfRange(index)
+      ),
+    pop: ({ index = -1 }: { readonly index?: number }) =>
+      this.turn.now(() => {
+        if (!this.has(index)) return Exit.succeed([])
+        const popped = this.items.splice(indexIn(this.items.length, index), 1)
+        this.ticks.tick()
+        return this.dropping(popped, giveAll(this.place, popped))
+      }),
+    cut: ({ end, start }: Part) =>
+      this.turn.now(() => {
+        const { length } = this.items
+        const from = Math.max(0, indexIn(length, start ?? 0))
+        const cut = this.items.splice(from, Math.max(0, indexIn(length, end ?? length) - from))
+        dropAll(this.place, cut)
+        if (cut.length > 0) this.ticks.tick()
+        return Exit.succeed(cut.length)
+      }),
+    remove: ({ bytes }: { readonly bytes: Uint8Array }) =>
+      this.turn.now(() => {
+        const index = this.indexOf(bytes)
+        if (index >= 0) this.splice(index, 1)
+        return Exit.succeed(index >= 0)
+      }),
+    indexOf: ({ bytes }: { readonly bytes: Uint8Array }) => this.turn.now(() => Exit.succeed(this.indexOf(bytes))),
+    count: ({ bytes }: { readonly bytes: Uint8Array }) =>
+      this.turn.now(() => Exit.succeed(this.items.filter((item) => same(item.bytes, bytes)).length)),
+    size: () => this.turn.now(() => Exit.succeed(this.items.length)),
+    reverse: () =>
+      this.turn.now(() => {
+        this.items = this.items.toReversed()
+        this.ticks.tick()
+        return Exit.void
+      }),
+    part: ({ end, start }: Part) =>
+      Stream.unwrap(this.turn.now(() => Exit.succeed(snapshot(this.place, this.items.slice(start, end))))),
+    change: ({ fn, index }: { readonly index: number; readonly fn: string }) =>
+      this.turn.alone(
+        Effect.scoped(Effect.suspend((): Effect.Effect<Change.Changed, unknown, Scope.Scope> => {
+          const found = this.items.at(index)
+          if (found === undefined) return this.outOfRange(index)
+          return Change.change(this.place, fn, found, (kept) => {
+            this.splice(index, 1, kept)
+          })
+        }))
+      ),
+    iterate: () =>
+      this.turn.now(() =>
+        Effect.flatMap(giveAll(this.place, this.items), (values) => this.place.create(iterator, { values }))
+      ),
+    changes: () => this.ticks.stream(Effect.sync(() => this.items.length))
+  }
+
+  readonly summary = (): string => `${this.items.length} items`
+
+  readonly end = Effect.sync(() => dropAll(this.place, this.items.splice(0)))
+
+  private has(index: number): boolean {
+    return this.items.at(index) !== undefined
+  }
+
+  private outOfRange(index: number): Exit.Exit<never, ContainerError> {
+    return Exit.fail(new ContainerError({ reason: new IndexOutOfRange({ index, size: this.items.length }) }))
+  }
+
+  private indexOf(bytes: Uint8Array): number {
+    return this.items.findIndex((item) => same(item.bytes, bytes))
+  }
+
+  private splice(index: number, count: number, ...kept: ReadonlyArray<Kept>): void {
+    dropAll(this.place, this.items.splice(index, count, ...kept))
+    this.ticks.tick()
+  }
+
+  private dropping<A, E>(items: ReadonlyArray<Kept>, answer: Effect.Effect<A, E>): Effect.Effect<A, E> {
+    if (!Exit.isExit(answer)) return Effect.ensuring(answer, Effect.sync(() => dropAll(this.place, items)))
+    dropAll(this.place, items)
+    return answer
+  }
+}
+
+export const list: BuiltIn = {
+  declaration: Implementation.declarationOf(List) as Implementation.ObjectDeclaration,
+  make: ({ values }: { readonly values: ReadonlyArray<Stored> }, place) =>
+    Effect.flatMap(keepAll(place, values), (kept) => {
+      const items = new Items(place, kept)
+      return Effect.as(Scope.addFinalizer(place.scope, items.end), items)
+    })
+}

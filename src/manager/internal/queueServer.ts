@@ -1,0 +1,204 @@
+/** Queues in a manager. */
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as MutableList from "effect/MutableList"
+import * as Scope from "effect/Scope"
+import * as Implementation from "../../remote/internal/implementation.ts"
+import type { RemoteError } from "../../wire/RemoteError.ts"
+import { ContainerError, QueueShutDown, TooManyDone } from "../ContainerError.ts"
+import type { Behaviour, BuiltIn, Handler, Holder, Kept, Place, Stored } from "./builtIn.ts"
+import { giveAll } from "./items.ts"
+import { iterator } from "./iteratorServer.ts"
+import { lend } from "./lend.ts"
+import * as Now from "./now.ts"
+import { JoinableQueue, Queue, type Take } from "./queue.ts"
+import * as Waiting from "./waiting.ts"
+
+interface Put {
+  readonly value: Stored
+  readonly timeout?: number
+}
+
+interface Putter {
+  readonly kept: Kept
+  readonly answer: (exit: Exit.Exit<boolean, ContainerError>) => void
+}
+
+type Taken = Effect.Effect<ReadonlyArray<Stored>, RemoteError>
+
+interface Taker {
+  readonly take: Take
+  readonly holder: Holder
+  readonly answer: (exit: Exit.Exit<Taken, ContainerError>) => void
+}
+
+const shutDown = () => Exit.fail(new ContainerError({ reason: new QueueShutDown() }))
+
+class Line implements Behaviour {
+  private readonly place: Place
+  private readonly capacity: number
+  private readonly items = MutableList.make<Kept>()
+  private readonly putters = new Set<Putter>()
+  private readonly takers = new Set<Taker>()
+  private readonly joiners = new Set<() => void>()
+  private unfinished = 0
+  private isShutdown = false
+
+  constructor(place: Place, capacity: number) {
+    this.place = place
+    this.capacity = capacity
+  }
+
+  readonly handlers: Readonly<Record<string, Handler>> = {
+    put: (put: Put) => this.put(put),
+    take: (take: Take, holder) => this.take(take, holder),
+    size: () => Exit.succeed(this.items.length),
+    capacity: () => Exit.succeed(this.capacity),
+    shutdown: ({ immediate }: { readonly immediate: boolean }) => Effect.sync(() => this.shutdown(immediate)),
+    isShutdown: () => Exit.succeed(this.isShutdown),
+    iterate: () =>
+      Effect.flatMap(
+        giveAll(this.place, MutableList.toArrayN(this.items, this.items.length)),
+        (values) => this.place.create(iterator, { values })
+      ),
+    taskDone: ({ count }: { readonly count: number }) => this.taskDone(count),
+    join: () =>
+      this.unfinished === 0 ? Exit.void : Waiting.wait<void>(undefined, Exit.void, (answer) => {
+        const joined = () => answer(Exit.void)
+        this.joiners.add(joined)
+        return () => this.joiners.delete(joined)
+      }),
+    unfinished: () => Exit.succeed(this.unfinished)
+  }
+
+  readonly summary = (): string => `${this.items.length} items, ${this.putters.size + this.takers.size} waiting`
+
+  readonly end = Effect.sync(() => this.drop())
+
+  private put({ timeout, value }: Put): Effect.Effect<boolean, ContainerError | RemoteError> {
+    if (this.isShutdown) return shutDown()
+    return Now.flatMap(this.place.keep(value), (kept) => {
+      if (this.isShutdown) {
+        this.place.drop(kept)
+        return shutDown()
+      }
+      if (this.items.length < this.capacity && this.putters.size === 0) {
+        this.append(kept)
+        return Exit.succeed(true)
+      }
+      if (timeout === 0) {
+        this.place.drop(kept)
+        return Exit.succeed(false)
+      }
+      return Waiting.wait<boolean, ContainerError>(timeout, Exit.succeed(false), (answer) => {
+        const putter = { kept, answer }
+        this.putters.add(putter)
+        return () => {
+          if (this.putters.delete(putter)) this.place.drop(kept)
+        }
+      })
+    })
+  }
+
+  private take(take: Take, holder: Holder): Effect.Effect<ReadonlyArray<Stored>, ContainerError | RemoteError> {
+    if (this.takers.size === 0 && this.items.length > 0) return this.hand(take, holder)
+    if (this.isShutdown) return shutDown()
+    if (take.timeout === 0) return Exit.succeed([])
+    return Effect.flatten(
+      Waiting.wait<Taken, ContainerError>(take.timeout, Exit.succeed(Exit.succeed([])), (answer) => {
+        const taker = { take, holder, answer }
+        this.takers.add(taker)
+        return () => this.takers.delete(taker)
+      })
+    )
+  }
+
+  /** Hands items out, which come back to the front until they are confirmed. */
+  private hand({ most, number }: Take, holder: Holder): Taken {
+    const items = MutableList.takeN(this.items, most)
+    const taken = lend(this.place, holder, number, items, {
+      done: () => {},
+      back: (items) => {
+        MutableList.prependAll(this.items, items)
+        this.proceed()
+      }
+    })
+    this.proceed()
+    return taken
+  }
+
+  private append(kept: Kept): void {
+    MutableList.append(this.items, kept)
+    this.unfinished++
+    this.proceed()
+  }
+
+  /** Whoever came first; both sides as far as they can. */
+  private proceed(): void {
+    for (const taker of this.takers) {
+      if (this.items.length === 0) break
+      this.takers.delete(taker)
+      taker.answer(Exit.succeed(this.hand(taker.take, taker.holder)))
+    }
+    for (const putter of this.putters) {
+      if (this.items.length >= this.capacity) break
+      this.putters.delete(putter)
+      putter.answer(Exit.succeed(true))
+      this.append(putter.kept)
+    }
+    if (this.isShutdown && this.items.length === 0) this.dismiss()
+  }
+
+  private dismiss(): void {
+    for (const taker of this.takers) {
+      this.takers.delete(taker)
+      taker.answer(shutDown())
+    }
+  }
+
+  private shutdown(immediate: boolean): void {
+    this.isShutdown = true
+    for (const putter of this.putters) {
+      this.putters.delete(putter)
+      this.place.drop(putter.kept)
+      putter.answer(shutDown())
+    }
+    if (immediate) {
+      const { length } = this.items
+      this.drop()
+      this.finish(length)
+    }
+    this.proceed()
+  }
+
+  private drop(): void {
+    for (const item of MutableList.takeAll(this.items)) this.place.drop(item)
+  }
+
+  private taskDone(count: number): Exit.Exit<void, ContainerError> {
+    const { unfinished } = this
+    if (count > unfinished) return Exit.fail(new ContainerError({ reason: new TooManyDone({ unfinished }) }))
+    this.finish(count)
+    return Exit.void
+  }
+
+  private finish(count: number): void {
+    this.unfinished -= count
+    if (this.unfinished > 0) return
+    for (const joined of this.joiners) {
+      this.joiners.delete(joined)
+      joined()
+    }
+  }
+}
+
+const builtIn = (object: typeof Queue | typeof JoinableQueue): BuiltIn => ({
+  declaration: Implementation.declarationOf(object) as Implementation.ObjectDeclaration,
+  make: ({ capacity }: { readonly capacity: number }, place) => {
+    const line = new Line(place, capacity)
+    return Effect.as(Scope.addFinalizer(place.scope, line.end), line)
+  }
+})
+
+export const queue = builtIn(Queue)
+export const joinableQueue = builtIn(JoinableQueue)

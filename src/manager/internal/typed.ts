@@ -1,0 +1,45 @@
+/** Proxies with a Schema of what is in them: how they are made, and how they travel. */
+import * as Effect from "effect/Effect"
+import * as Schema from "effect/Schema"
+import * as SchemaTransformation from "effect/SchemaTransformation"
+import type * as Scope from "effect/Scope"
+import { objectPrefix } from "../../remote/internal/names.ts"
+
+/** A typed proxy, by the one that it is made of. */
+export interface Typed<Raw> {
+  readonly raw: Raw
+}
+
+const RawId: unique symbol = Symbol.for("effect-multiprocessing/Manager/Raw")
+
+export const over = <Raw extends object, A extends object>(raw: Raw, methods: A): A =>
+  Object.defineProperty(methods, RawId, { value: raw })
+
+const rawOf = (value: unknown): object | undefined =>
+  typeof value === "object" && value !== null ? (value as { readonly [RawId]?: object })[RawId] : undefined
+
+/** What a typed proxy's Schema is: the raw one's, with the methods put over what arrives. */
+export const schema = <Raw extends object, A extends object>(
+  object: { readonly prototype: unknown; readonly schema: Schema.Top; readonly key: string },
+  methods: (raw: Raw) => A
+): any =>
+  (object.schema as Schema.Codec<Raw, any, Scope.Scope>).pipe(
+    Schema.decodeTo(
+      Schema.declare<A>((value): value is A => rawOf(value) instanceof (object as any), {
+        expected: object.key,
+        representation: { id: `${objectPrefix}${object.key}`, payload: null }
+      }),
+      SchemaTransformation.transform<A, Raw>({
+        decode: methods,
+        encode: (typed) => rawOf(typed) as Raw
+      })
+    )
+  )
+
+/** Fails with what a declared error is, among others. */
+export const orFail = <A>(
+  answer: { readonly _tag: string; readonly value?: any; readonly error?: any },
+  success: (value: any) => Effect.Effect<A, any, any>,
+  error: (error: any) => Effect.Effect<unknown, any, any>
+): Effect.Effect<A, any, any> =>
+  answer._tag === "Changed" ? success(answer.value) : Effect.flatMap(error(answer.error), Effect.fail)

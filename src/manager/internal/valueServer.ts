@@ -1,0 +1,84 @@
+/** Values in a manager. */
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Scope from "effect/Scope"
+import * as Implementation from "../../remote/internal/implementation.ts"
+import { readMsgpack, writeMsgpack } from "../../wire/Message.ts"
+import { ContainerError, NotANumber } from "../ContainerError.ts"
+import type { Behaviour, BuiltIn, Handler, Kept, Place, Stored } from "./builtIn.ts"
+import * as Change from "./change.ts"
+import * as Now from "./now.ts"
+import { Ticks } from "./ticks.ts"
+import { Turn } from "./turn.ts"
+import { Value } from "./value.ts"
+
+class Cell implements Behaviour {
+  private kept: Kept
+  private readonly place: Place
+  private readonly turn = new Turn()
+  private readonly ticks = new Ticks()
+
+  constructor(place: Place, kept: Kept) {
+    this.place = place
+    this.kept = kept
+  }
+
+  readonly handlers: Readonly<Record<string, Handler>> = {
+    get: () => this.turn.now(this.look),
+    set: ({ value }: { readonly value: Stored }) =>
+      this.turn.now(() => Now.map(this.place.keep(value), (kept) => this.put(kept))),
+    swap: ({ value }: { readonly value: Stored }) =>
+      this.turn.now(() =>
+        Now.flatMap(this.look(), (old) =>
+          Now.map(this.place.keep(value), (kept) => {
+            this.put(kept)
+            return old
+          }))
+      ),
+    replace: ({ expected, value }: { readonly expected: Uint8Array; readonly value: Stored }) =>
+      this.turn.now(() => {
+        if (Buffer.compare(expected, this.kept.bytes) !== 0) return Exit.succeed(false)
+        return Now.map(this.place.keep(value), (kept) => {
+          this.put(kept)
+          return true
+        })
+      }),
+    add: ({ by }: { readonly by: number }) => this.turn.now(() => this.add(by)),
+    change: ({ fn }: { readonly fn: string }) =>
+      this.turn.alone(
+        Effect.scoped(Effect.suspend(() => Change.change(this.place, fn, this.kept, (kept) => this.put(kept))))
+      ),
+    changes: () => this.ticks.stream(Effect.suspend(() => this.turn.now(this.look)))
+  }
+
+  readonly summary = (): string => `${this.kept.bytes.length} bytes`
+
+  readonly end = Effect.sync(() => this.place.drop(this.kept))
+
+  private readonly look = () => this.place.give(this.kept)
+
+  private put(kept: Kept): void {
+    const old = this.kept
+    this.kept = kept
+    this.place.drop(old)
+    this.ticks.tick()
+  }
+
+  private add(by: number): Exit.Exit<number, ContainerError> {
+    const found = readMsgpack(this.kept.bytes)
+    if (typeof found !== "number") {
+      return Exit.fail(new ContainerError({ reason: new NotANumber({ found: typeof found }) }))
+    }
+    this.put({ bytes: writeMsgpack(found + by), proxies: undefined })
+    return Exit.succeed(found + by)
+  }
+}
+
+export const value: BuiltIn = {
+  declaration: Implementation.declarationOf(Value) as Implementation.ObjectDeclaration,
+  make: ({ value }: { readonly value: Stored }, place) =>
+    Effect.flatMap(place.keep(value), (kept) => {
+      const cell = new Cell(place, kept)
+      return Effect.as(Scope.addFinalizer(place.scope, cell.end), cell)
+    })
+}
