@@ -120,7 +120,7 @@ const over = <S extends Schema.Top>(item: S) => {
       count: (value: unknown) => Effect.flatMap(bytes(value), raw.count),
       includes: (value: unknown) => Effect.map(Effect.flatMap(bytes(value), raw.indexOf), (index) => index >= 0),
       size: Effect.suspend(() => raw.size()),
-      reverse: Effect.suspend(() => raw.reverse()),
+      reverse: Effect.suspend(() => raw.turn()),
       clear: Effect.suspend(() => Effect.asVoid(raw.cut({}))),
       slice: (start?: number, end?: number) => Stream.runCollect(slice(start, end)),
       toArray: Effect.suspend(() => Stream.runCollect(slice())),

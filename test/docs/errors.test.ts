@@ -3,6 +3,7 @@ import * as Effect from "effect/Effect"
 import type * as Schema from "effect/Schema"
 import { readFileSync } from "node:fs"
 import { ConnectionErrorReason } from "../../src/connection/ConnectionError.ts"
+import { ContainerErrorReason } from "../../src/manager/ContainerError.ts"
 import { SyncErrorReason } from "../../src/manager/SyncError.ts"
 import { HandleClosed, ProcessError, ProcessErrorReason, SpawnerClosed } from "../../src/process/ProcessError.ts"
 import { ManagerErrorReason } from "../../src/remote/ManagerError.ts"
@@ -36,6 +37,7 @@ describe("docs/errors.md lists every reason with its fields, and no other", () =
   it("of ProcessError", () => assert.deepStrictEqual(documented("ProcessError"), inCode(ProcessErrorReason)))
   it("of ConnectionError", () => assert.deepStrictEqual(documented("ConnectionError"), inCode(ConnectionErrorReason)))
   it("of ManagerError", () => assert.deepStrictEqual(documented("ManagerError"), inCode(ManagerErrorReason)))
+  it("of ContainerError", () => assert.deepStrictEqual(documented("ContainerError"), inCode(ContainerErrorReason)))
   it("of SyncError", () => assert.deepStrictEqual(documented("SyncError"), inCode(SyncErrorReason)))
   it("of ResourceError", () => assert.deepStrictEqual(documented("ResourceError"), inCode(ResourceErrorReason)))
 

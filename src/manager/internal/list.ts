@@ -25,7 +25,7 @@ export class List extends Remote.Object<List>()("effect-multiprocessing/List", {
     indexOf: { payload: { bytes: Schema.Uint8Array }, success: Schema.Int },
     count: { payload: { bytes: Schema.Uint8Array }, success: Schema.Int },
     size: { success: Schema.Int },
-    reverse: {},
+    turn: {},
     part: { payload: part, success: Stored, stream: true },
     change: { payload: { index, fn: Schema.String }, success: Changed, error: ContainerError },
     iterate: { success: Ref },

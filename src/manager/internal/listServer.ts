@@ -83,7 +83,7 @@ class Items implements Behaviour {
     count: ({ bytes }: { readonly bytes: Uint8Array }) =>
       this.turn.now(() => Exit.succeed(this.items.filter((item) => same(item.bytes, bytes)).length)),
     size: () => this.turn.now(() => Exit.succeed(this.items.length)),
-    reverse: () =>
+    turn: () =>
       this.turn.now(() => {
         this.items = this.items.toReversed()
         this.ticks.tick()
