@@ -152,6 +152,8 @@ const start = Effect.fnUntraced(function*(options: Options<any>) {
   const spawner = yield* Spawner.Spawner
   const { initialize, module = emptyModule, ticketTimeout, ...others } = options
   const millis = yield* positive("ticketTimeout", ticketTimeout)
+  const resolved = yield* resolve(options)
+  yield* Settings.check(others)
   const fn = initialize === undefined ? undefined : Implementation.declarationOf(initialize.fn)
   const child = yield* spawner.start(
     {
@@ -164,7 +166,7 @@ const start = Effect.fnUntraced(function*(options: Options<any>) {
       label: "Manager",
       wants: fn === undefined ? [] : [fn]
     },
-    yield* resolve(options)
+    resolved
   )
   const { session } = child
   if (initialize !== undefined) {
@@ -323,8 +325,6 @@ export interface ConnectOptions extends
 export const connect = (options: ConnectOptions): Layer.Layer<Manager, ConnectionError | RemoteError> =>
   Layer.effect(Manager, connectTo(options))
 
-const defaultWait = 30_000
-
 const connectTo = Effect.fnUntraced(function*(options: ConnectOptions): Effect.fn.Return<
   Manager["Service"],
   ConnectionError | RemoteError,
@@ -338,8 +338,7 @@ const connectTo = Effect.fnUntraced(function*(options: ConnectOptions): Effect.f
       ...options,
       authKey,
       address,
-      reconnect: reconnect === false ? undefined : reconnect,
-      waitTimeout: Settings.millis(options.waitTimeout, defaultWait)
+      reconnect: reconnect === false ? undefined : reconnect
     },
     [Control.declaration],
     []

@@ -19,7 +19,6 @@ import * as Hosted from "./internal/hosted.ts"
 import * as Implementation from "./internal/implementation.ts"
 import * as Line from "./internal/line.ts"
 import * as Offer from "./internal/offer.ts"
-import * as Settings from "./internal/settings.ts"
 import type * as Remote from "./Remote.ts"
 
 /**
@@ -112,8 +111,6 @@ export const reconnection: Schedule.Schedule<unknown> = Schedule.jittered(
   Schedule.min([Schedule.exponential("100 millis"), Schedule.spaced("5 seconds")])
 )
 
-const defaultWait = 30_000
-
 /**
  * Connects to what a `RemoteServer` serves at an address, for as long as the Scope is open.
  *
@@ -145,8 +142,7 @@ export const make = <
       {
         ...options,
         address,
-        reconnect: reconnect === false ? undefined : reconnect,
-        waitTimeout: Settings.millis(options.waitTimeout, defaultWait)
+        reconnect: reconnect === false ? undefined : reconnect
       },
       wants,
       offer

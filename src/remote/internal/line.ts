@@ -1,6 +1,7 @@
 /** One client's connection to a served address, and the next one when it is lost. */
 import type * as Cause from "effect/Cause"
 import * as Deferred from "effect/Deferred"
+import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
@@ -31,7 +32,8 @@ import * as Settings from "./settings.ts"
 export interface Options extends Connection.ConnectOptions, Settings.Common {
   readonly address: Address.Address
   readonly reconnect: Schedule.Schedule<unknown, ConnectionError> | undefined
-  readonly waitTimeout: number
+  /** default 30 seconds */
+  readonly waitTimeout?: Duration.Input | undefined
 }
 
 export interface Line extends Members {
@@ -39,6 +41,7 @@ export interface Line extends Members {
 }
 
 const defaultTimeout = 10_000
+const defaultWait = 30_000
 
 /** milliseconds that a session must have lasted, if it answered nothing, for its server to be one that works */
 const longEnough = 5_000
@@ -60,7 +63,9 @@ export const make = Effect.fnUntraced(function*(
   wants: ReadonlyArray<Declaration>,
   serve: ReadonlyArray<Served>
 ): Effect.fn.Return<Line, ConnectionError, Scope.Scope> {
-  const { address, reconnect, waitTimeout } = options
+  yield* Settings.check(options)
+  const { address, reconnect } = options
+  const waitTimeout = Settings.millis(options.waitTimeout, defaultWait)
   const scope = yield* Effect.scope
   const context = yield* Effect.context<never>()
   const peer = Address.format(address)

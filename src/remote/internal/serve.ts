@@ -45,8 +45,7 @@ export const open = Effect.fnUntraced(function*(
   attend: (peer: string) => Attended
 ): Effect.fn.Return<Serving, ConnectionError, Scope.Scope> {
   const { calls, maxClients = Number.POSITIVE_INFINITY } = options
-  yield* positive("maxClients", options.maxClients)
-  yield* positive("calls", calls)
+  yield* Settings.check(options)
   const doorway = yield* Doorway.open({ ...options, limit: Settings.beginningLimit })
   const context = yield* Effect.context<never>()
   const { address } = doorway
@@ -111,8 +110,3 @@ export const open = Effect.fnUntraced(function*(
 })
 
 const nothing = (): void => {}
-
-const positive = (option: string, value: number | undefined): Effect.Effect<void, ConnectionError> =>
-  value === undefined || (Number.isInteger(value) && value > 0)
-    ? Effect.void
-    : Effect.fail(Settings.invalid(option, `${value} is not a positive whole number`))

@@ -1,5 +1,7 @@
 /** Options of both ends of a served address. */
 import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
 import type * as Address from "../../connection/Address.ts"
 import { ConnectionError } from "../../connection/ConnectionError.ts"
 import { InvalidOption } from "../../wire/InvalidOption.ts"
@@ -44,6 +46,33 @@ export const closeTimeout = (options: Common): number => millis(options.closeTim
 
 export const millis = (duration: Duration.Input | undefined, otherwise: number): number =>
   duration === undefined ? otherwise : Duration.toMillis(duration)
+
+const durations = ["timeout", "closeTimeout", "interruptTimeout", "pingInterval", "waitTimeout"] as const
+const wholes = ["limit", "maxClients", "calls", "pending", "backlog"] as const
+
+/** Fails with the first option that is none, also where the types were bypassed. */
+export const check = (
+  options:
+    & {
+      readonly [K in typeof durations[number]]?: Duration.Input | undefined
+    }
+    & { readonly [K in typeof wholes[number]]?: number | undefined }
+): Effect.Effect<void, ConnectionError> =>
+  Effect.suspend(() => {
+    for (const option of durations) {
+      const value = options[option]
+      if (value !== undefined && (Number.isNaN(value) || Option.isNone(Duration.fromInput(value)))) {
+        return Effect.fail(invalid(option, `${String(value)} is not a duration`))
+      }
+    }
+    for (const option of wholes) {
+      const value = options[option]
+      if (value !== undefined && !(Number.isInteger(value) && value > 0)) {
+        return Effect.fail(invalid(option, `${value} is not a positive whole number`))
+      }
+    }
+    return Effect.void
+  })
 
 export const invalid = (option: string, detail: string): ConnectionError =>
   new ConnectionError({ reason: new InvalidOption({ option, detail }) })
