@@ -67,6 +67,12 @@ const printed: Record<string, (lines: ReadonlyArray<string>) => void> = {
       "100 medlars",
       "kept by 2 processes"
     ]),
+  pages: (lines) =>
+    assert.deepStrictEqual(lines, [
+      "40 answers, 5 pages read",
+      "told that the lock was abandoned: 1",
+      "locked: false"
+    ]),
   passwords: (lines) => {
     const ticks = lines.map((line) => Number(/ticked (\d+) times/.exec(line)?.[1]))
     assert.strictEqual(ticks.length, 2)
