@@ -65,7 +65,7 @@ export interface RemoteArray extends Remote.Instance<"effect-multiprocessing/Arr
 }
 
 const over = (raw: Internal.Array_): RemoteArray =>
-  Typed.over(raw, {
+  Typed.over(raw, over, {
     get: (index: number) => raw.get({ index }),
     set: (index: number, value: number) => raw.set({ index, numbers: [value] }),
     setAll: (index: number, values: Iterable<number>) => raw.set({ index, numbers: [...values] }),

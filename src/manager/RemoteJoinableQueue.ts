@@ -61,15 +61,16 @@ export interface RemoteJoinableQueue<A, RD = never, RE = never>
 
 const over = <S extends Schema.Top>(item: S) => {
   const methods = Client.methods(item)
-  return (
+  const proxy = (
     raw: Internal.JoinableQueue
   ): RemoteJoinableQueue<S["Type"], S["DecodingServices"], S["EncodingServices"]> =>
-    Typed.over(raw, {
+    Typed.over(raw, proxy, {
       ...methods(raw),
       taskDone: (count = 1) => raw.taskDone({ count }),
       join: Effect.suspend(() => raw.join()),
       unfinished: Effect.suspend(() => raw.unfinished())
     }) as any
+  return proxy
 }
 
 /**

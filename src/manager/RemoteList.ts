@@ -100,9 +100,9 @@ const over = <S extends Schema.Top>(item: S) => {
     ...start === undefined ? {} : { start },
     ...end === undefined ? {} : { end }
   })
-  return (raw: Internal.List): RemoteList<S["Type"], S["DecodingServices"], S["EncodingServices"]> => {
+  const proxy = (raw: Internal.List): RemoteList<S["Type"], S["DecodingServices"], S["EncodingServices"]> => {
     const slice = (start?: number, end?: number) => Stream.mapEffect(raw.part(part(start, end)), unpack)
-    return Typed.over(raw, {
+    return Typed.over(raw, proxy, {
       append: (value: unknown) => Effect.flatMap(pack(value), (value) => raw.extend({ values: [value] })),
       extend: (values: Iterable<unknown>) => Effect.flatMap(packAll(pack, values), (values) => raw.extend({ values })),
       insert: (index: number, value: unknown) => Effect.flatMap(pack(value), (value) => raw.insert({ index, value })),
@@ -129,6 +129,7 @@ const over = <S extends Schema.Top>(item: S) => {
       changes: Stream.suspend(() => raw.changes())
     }) as any
   }
+  return proxy
 }
 
 /**

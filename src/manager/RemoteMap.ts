@@ -133,12 +133,12 @@ const over = <K extends Schema.Top, V extends Schema.Top>(keySchema: K, valueSch
   const { keys, values } = packings(keySchema, valueSchema)
   const key = (key: unknown) => Effect.map(keys.pack(key), ({ bytes }) => bytes)
   const unkey = (bytes: Uint8Array) => keys.unpack({ bytes })
-  return (raw: Internal.Map_): Of<K, V> => {
+  const proxy = (raw: Internal.Map_): Of<K, V> => {
     const by = <A, E>(use: (payload: { readonly key: Uint8Array }) => Effect.Effect<A, E>) => (name: unknown) =>
       Effect.flatMap(key(name), (key) => use({ key }))
     const both = (name: unknown, value: unknown) =>
       Effect.zipWith(key(name), values.pack(value), (key, value) => ({ key, value }))
-    return Typed.over(raw, {
+    return Typed.over(raw, proxy, {
       get: (name: unknown) => Effect.flatMap(by(raw.get)(name), first(values.unpack)),
       has: by(raw.has),
       set: (name: unknown, value: unknown) => Effect.flatMap(both(name, value), raw.set),
@@ -184,6 +184,7 @@ const over = <K extends Schema.Top, V extends Schema.Top>(keySchema: K, valueSch
       )
     }) as any
   }
+  return proxy
 }
 
 const packEntries = (

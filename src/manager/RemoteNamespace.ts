@@ -78,8 +78,8 @@ const packings = (fields: Fields) => {
 
 const over = <F extends Fields>(fields: F) => {
   const of = packings(fields)
-  return (raw: Internal.Map_): RemoteNamespace<F> =>
-    Typed.over(raw, {
+  const proxy = (raw: Internal.Map_): RemoteNamespace<F> =>
+    Typed.over(raw, proxy, {
       get: (name: string) =>
         Effect.flatMap(keyOf(name), (key) => Effect.flatMap(raw.get({ key }), first(of(name).unpack))),
       set: (name: string, value: unknown) =>
@@ -100,6 +100,7 @@ const over = <F extends Fields>(fields: F) => {
             : Stream.fromIterable(Object.keys(fields)))
       )
     }) as any
+  return proxy
 }
 
 /**

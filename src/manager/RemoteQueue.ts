@@ -105,8 +105,9 @@ export interface RemoteQueue<A, RD = never, RE = never>
 
 const over = <S extends Schema.Top>(item: S) => {
   const methods = Client.methods(item)
-  return (raw: Internal.Queue): RemoteQueue<S["Type"], S["DecodingServices"], S["EncodingServices"]> =>
-    Typed.over(raw, methods(raw)) as any
+  const proxy = (raw: Internal.Queue): RemoteQueue<S["Type"], S["DecodingServices"], S["EncodingServices"]> =>
+    Typed.over(raw, proxy, methods(raw)) as any
+  return proxy
 }
 
 /**

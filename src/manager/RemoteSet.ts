@@ -84,12 +84,12 @@ const over = <S extends Schema.Top>(item: S) => {
   const many = pack(item)
   const { unpack } = packing("member", item)
   const read = (bytes: Uint8Array) => unpack({ bytes })
-  return (raw: Internal.Set_): RemoteSet<S["Type"], S["DecodingServices"], S["EncodingServices"]> => {
+  const proxy = (raw: Internal.Set_): RemoteSet<S["Type"], S["DecodingServices"], S["EncodingServices"]> => {
     const stream = Stream.suspend(() => Stream.mapEffect(raw.members(), read))
     const one =
       (use: (payload: { readonly members: ReadonlyArray<Uint8Array> }) => Effect.Effect<number, RemoteError>) =>
       (member: unknown) => Effect.map(Effect.flatMap(many([member]), use), (count) => count === 1)
-    return Typed.over(raw, {
+    return Typed.over(raw, proxy, {
       add: one(raw.add),
       addAll: (members: Iterable<unknown>) => Effect.flatMap(many(members), raw.add),
       has: one(raw.has),
@@ -115,6 +115,7 @@ const over = <S extends Schema.Top>(item: S) => {
       changes: Stream.suspend(() => raw.changes())
     }) as any
   }
+  return proxy
 }
 
 /**

@@ -79,8 +79,8 @@ export interface RemoteValue<A, RD = never, RE = never> extends Remote.Instance<
 const over = <S extends Schema.Top>(item: S) => {
   // Sorted, since expected values are compared as they travel.
   const { pack, unpack } = packing("value", item, { sorted: true })
-  return (raw: Internal.Value): RemoteValue<S["Type"], S["DecodingServices"], S["EncodingServices"]> =>
-    Typed.over(raw, {
+  const proxy = (raw: Internal.Value): RemoteValue<S["Type"], S["DecodingServices"], S["EncodingServices"]> =>
+    Typed.over(raw, proxy, {
       get: Effect.suspend(() => Effect.flatMap(raw.get(), unpack)),
       set: (value: S["Type"]) => Effect.flatMap(pack(value), (value) => raw.set({ value })),
       getAndSet: (value: S["Type"]) =>
@@ -98,6 +98,7 @@ const over = <S extends Schema.Top>(item: S) => {
         ),
       changes: Stream.suspend(() => Stream.mapEffect(raw.changes(), unpack))
     }) as any
+  return proxy
 }
 
 /**

@@ -1,6 +1,7 @@
 import { assert, describe } from "@effect/vitest"
 import { ContainerError } from "effect-multiprocessing/ContainerError"
 import * as Manager from "effect-multiprocessing/Manager"
+import * as Remote from "effect-multiprocessing/Remote"
 import * as RemoteArray from "effect-multiprocessing/RemoteArray"
 import * as RemoteList from "effect-multiprocessing/RemoteList"
 import * as RemoteMap from "effect-multiprocessing/RemoteMap"
@@ -12,7 +13,7 @@ import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
-import type * as Scope from "effect/Scope"
+import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import layer from "../fixtures/manager/functions.live.ts"
 import { never, shout, TooLong } from "../fixtures/manager/functions.ts"
@@ -172,6 +173,17 @@ describe("RemoteList", () => {
       assert.deepStrictEqual(parts.flat().toSorted((a, b) => a - b), Array.from({ length: 499 }, (_, i) => i + 1))
       assert.deepStrictEqual(yield* iterator.next, Option.none())
       assert.strictEqual(yield* list.size, 500)
+    })
+  )
+
+  containers(
+    "is retained",
+    Effect.gen(function*() {
+      const list = yield* Effect.flatMap(Effect.scope, (scope) =>
+        Effect.scoped(
+          Effect.flatMap(RemoteList.make(Schema.Int, [1]), (list) => Scope.provide(Remote.retain(list), scope))
+        ))
+      assert.deepStrictEqual(yield* list.toArray, [1])
     })
   )
 

@@ -15,20 +15,23 @@ import * as Typed from "./typed.ts"
 /** items of one question, where a stream asks */
 const together = 64
 
-export const over = (unpack: Packing["unpack"]) => (raw: Iterator): RemoteIterator<any, any> => {
-  const next = (most: number) => claimAll(raw, unpack, (number) => raw.next({ number, most }))
-  return Typed.over(raw, {
-    next: Effect.map(next(1), (items) => Option.fromUndefinedOr(items.at(0)) as Option.Option<unknown>),
-    stream: Stream.paginate(
-      undefined,
-      () =>
-        Effect.map(
-          next(together),
-          (items) => [items, items.length === 0 ? Option.none() : Option.some(undefined)] as const
-        )
-    ),
-    close: Effect.suspend(() => raw.close())
-  }) as any
+export const over = (unpack: Packing["unpack"]) => {
+  const proxy = (raw: Iterator): RemoteIterator<any, any> => {
+    const next = (most: number) => claimAll(raw, unpack, (number) => raw.next({ number, most }))
+    return Typed.over(raw, proxy, {
+      next: Effect.map(next(1), (items) => Option.fromUndefinedOr(items.at(0)) as Option.Option<unknown>),
+      stream: Stream.paginate(
+        undefined,
+        () =>
+          Effect.map(
+            next(together),
+            (items) => [items, items.length === 0 ? Option.none() : Option.some(undefined)] as const
+          )
+      ),
+      close: Effect.suspend(() => raw.close())
+    }) as any
+  }
+  return proxy
 }
 
 /** The iterator that a container has just made. */

@@ -4,19 +4,11 @@ import * as Schema from "effect/Schema"
 import * as SchemaTransformation from "effect/SchemaTransformation"
 import type * as Scope from "effect/Scope"
 import { objectPrefix } from "../../remote/internal/names.ts"
+import * as Proxies from "../../remote/internal/proxies.ts"
 
-/** A typed proxy, by the one that it is made of. */
-export interface Typed<Raw> {
-  readonly raw: Raw
-}
-
-const RawId: unique symbol = Symbol.for("effect-multiprocessing/Manager/Raw")
-
-export const over = <Raw extends object, A extends object>(raw: Raw, methods: A): A =>
-  Object.defineProperty(methods, RawId, { value: raw })
-
-const rawOf = (value: unknown): object | undefined =>
-  typeof value === "object" && value !== null ? (value as { readonly [RawId]?: object })[RawId] : undefined
+/** Methods over a proxy; `again` puts the same over another one of the same kind. */
+export const over = <Raw extends object, A extends object>(raw: Raw, again: (raw: Raw) => unknown, methods: A): A =>
+  Proxies.layOver(raw, again as (raw: object) => object, methods)
 
 /** What a typed proxy's Schema is: the raw one's, with the methods put over what arrives. */
 export const schema = <Raw extends object, A extends object>(
@@ -25,13 +17,13 @@ export const schema = <Raw extends object, A extends object>(
 ): any =>
   (object.schema as Schema.Codec<Raw, any, Scope.Scope>).pipe(
     Schema.decodeTo(
-      Schema.declare<A>((value): value is A => rawOf(value) instanceof (object as any), {
+      Schema.declare<A>((value): value is A => Proxies.rawOf(value) instanceof (object as any), {
         expected: object.key,
         representation: { id: `${objectPrefix}${object.key}`, payload: null }
       }),
       SchemaTransformation.transform<A, Raw>({
         decode: methods,
-        encode: (typed) => rawOf(typed) as Raw
+        encode: (typed) => Proxies.rawOf(typed) as Raw
       })
     )
   )

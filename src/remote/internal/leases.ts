@@ -46,16 +46,16 @@ export const Leases: Context.Reference<Leases> = Context.Reference("effect-multi
 })
 
 /** A second lease of the same object. */
-export const retain = Effect.fnUntraced(function*<Self extends object>(proxy: Self): Effect.fn.Return<
-  Self,
-  RemoteError,
-  Scope.Scope
-> {
-  const { at, number, type } = yield* Proxies.living(proxy)
-  const lease = yield* Proxies.hold(
-    at,
-    type,
-    (as) => at.session.call(contracts.retain.method, { lease: number, as }) as Effect.Effect<void, RemoteError>
+export const retain = <Self extends object>(proxy: Self): Effect.Effect<Self, RemoteError, Scope.Scope> =>
+  Proxies.below(
+    proxy,
+    Effect.fnUntraced(function*(raw: object) {
+      const { at, number, type } = yield* Proxies.living(raw)
+      const lease = yield* Proxies.hold(
+        at,
+        type,
+        (as) => at.session.call(contracts.retain.method, { lease: number, as }) as Effect.Effect<void, RemoteError>
+      )
+      return Proxies.make(Object.getPrototypeOf(raw) as object, lease)
+    })
   )
-  return Proxies.make(Object.getPrototypeOf(proxy), lease)
-})

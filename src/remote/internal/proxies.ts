@@ -54,6 +54,34 @@ export const leaseOf = (proxy: unknown): Lease | undefined =>
     ? (proxy as { readonly [LeaseId]?: Lease })[LeaseId]
     : undefined
 
+const LaidOverId: unique symbol = Symbol.for("effect-multiprocessing/Remote/LaidOver")
+
+/** Other methods over a proxy's, as those that know a Schema of what is in the object. */
+interface LaidOver {
+  readonly raw: object
+  readonly again: (raw: object) => object
+}
+
+export const layOver = <A extends object>(raw: object, again: LaidOver["again"], methods: A): A =>
+  Object.defineProperty(methods, LaidOverId, { value: { raw, again } satisfies LaidOver })
+
+const laidOver = (value: unknown): LaidOver | undefined =>
+  typeof value === "object" && value !== null
+    ? (value as { readonly [LaidOverId]?: LaidOver })[LaidOverId]
+    : undefined
+
+/** The proxy below, or nothing where that is all there is. */
+export const rawOf = (value: unknown): object | undefined => laidOver(value)?.raw
+
+/** Does to a proxy what makes another one, below the methods that were put over it. */
+export const below = <Self extends object, E, R>(
+  proxy: Self,
+  f: (raw: object) => Effect.Effect<object, E, R>
+): Effect.Effect<Self, E, R> => {
+  const over = laidOver(proxy)
+  return Effect.map(f(over?.raw ?? proxy), (raw) => (over === undefined ? raw : over.again(raw)) as Self)
+}
+
 export const gone = ({ type }: { readonly type: string }, detail: string): RemoteError =>
   new RemoteError({ reason: new ObjectGone({ type, detail }) })
 
