@@ -11,6 +11,7 @@
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import type * as Schedule from "effect/Schedule"
@@ -250,7 +251,11 @@ const serveHere = Effect.fnUntraced(function*<E, R>(
 > {
   const { layer = Layer.empty, listen = true, ticketTimeout: timeout, ...others } = options
   const ticketTimeout = yield* positive("ticketTimeout", timeout)
-  const own = yield* Scope.fork(yield* Effect.scope)
+  const own = yield* Scope.make()
+  // In a fiber of its own: an object of this manager may ask for it, and is then interrupted by it.
+  const ending = yield* Effect.cached(Effect.forkDetach(Effect.uninterruptible(Scope.close(own, Exit.void))))
+  const end = Effect.flatMap(Effect.uninterruptible(ending), Fiber.join)
+  yield* Effect.addFinalizer(() => end)
   const id = randomUUID()
   let address: Address.Address | undefined
   const { manager, server } = yield* Scope.provide(
@@ -259,7 +264,7 @@ const serveHere = Effect.fnUntraced(function*<E, R>(
       name: `the manager of process ${process.pid}`,
       address: () => address,
       ticketTimeout,
-      shutdown: Scope.close(own, Exit.void)
+      shutdown: end
     }, layer as Layer.Layer<never, E, R>),
     own
   )

@@ -2,12 +2,15 @@
 import { assert, describe } from "@effect/vitest"
 import * as Address from "effect-multiprocessing/Address"
 import * as Manager from "effect-multiprocessing/Manager"
+import * as Remote from "effect-multiprocessing/Remote"
 import { RemoteError } from "effect-multiprocessing/RemoteError"
 import * as Spawner from "effect-multiprocessing/Spawner"
 import { isAliveUnsafe, waitUntil } from "effect-multiprocessing/testing"
 import * as Context from "effect/Context"
+import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
 import * as Scope from "effect/Scope"
 import { existsSync } from "node:fs"
@@ -188,4 +191,70 @@ describe("a manager that is started again", () => {
       rounds(60_000, 600_000)
     )
   }
+})
+
+describe("a manager that is served by this process", () => {
+  /** Ends when it is let, and can end its manager. */
+  class Gate extends Remote.Object<Gate>()("fixtures/Gate", { methods: { shutdown: {} } }) {}
+
+  const gates = Effect.gen(function*() {
+    const ending = yield* Deferred.make<void>()
+    const gate = yield* Deferred.make<void>()
+    const layer = Gate.toLayer(() =>
+      Effect.gen(function*() {
+        const { shutdown } = yield* Manager.Manager
+        yield* Effect.addFinalizer(() => Effect.andThen(Deferred.succeed(ending, undefined), Deferred.await(gate)))
+        return { shutdown: () => Effect.orDie(shutdown) }
+      })
+    )
+    return { ending, gate, layer }
+  })
+
+  for (const other of ["shutdown", "close"] as const) {
+    spawned(
+      `has one end, also by ${other} while it ends`,
+      Effect.gen(function*() {
+        const { ending, gate, layer } = yield* gates
+        const there = yield* started(Manager.serve({ layer, listen: false }))
+        yield* there.manager.create(Gate)
+        const first = yield* Effect.forkChild(there.manager.shutdown)
+        yield* Deferred.await(ending)
+        const second = yield* Effect.forkChild(other === "close" ? there.close : there.manager.shutdown, {
+          startImmediately: true
+        })
+        yield* Effect.promise(() => new Promise(setImmediate))
+        assert.isUndefined(first.pollUnsafe())
+        assert.isUndefined(second.pollUnsafe())
+        yield* Deferred.succeed(gate, undefined)
+        yield* Fiber.join(first)
+        yield* Fiber.join(second)
+      })
+    )
+  }
+
+  spawned(
+    "ends also where nobody waits for it any more",
+    Effect.gen(function*() {
+      const { ending, gate, layer } = yield* gates
+      const { close, manager } = yield* started(Manager.serve({ layer, listen: false }))
+      yield* manager.create(Gate)
+      const first = yield* Effect.forkChild(manager.shutdown)
+      yield* Deferred.await(ending)
+      yield* Fiber.interrupt(first)
+      yield* Deferred.succeed(gate, undefined)
+      yield* close
+    })
+  )
+
+  spawned(
+    "is shut down by its own object",
+    Effect.gen(function*() {
+      const { gate, layer } = yield* gates
+      const { close, manager } = yield* started(Manager.serve({ layer }))
+      const object = yield* manager.create(Gate)
+      yield* Deferred.succeed(gate, undefined)
+      assert.include(["RemoteInterrupted", "SessionClosed", "Disconnected"], (yield* reasonOf(object.shutdown()))._tag)
+      yield* close
+    })
+  )
 })
