@@ -1,11 +1,11 @@
-import { assert, describe, it } from "@effect/vitest"
+import { assert, describe } from "@effect/vitest"
 import * as RemoteBarrier from "effect-multiprocessing/RemoteBarrier"
 import type { BrokenBarrier } from "effect-multiprocessing/SyncError"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
-import { here, ofType, summary } from "../support/managed.ts"
+import { managed, ofType, summary } from "../support/managed.ts"
 
 const parties = 5
 
@@ -24,7 +24,7 @@ const broken = Effect.fnUntraced(function*<A, E extends { readonly _tag: string 
 
 describe("a barrier", () => {
   for (const [name, rounds] of [["test_barrier", 1], ["test_barrier_10", 10]] as const) {
-    it.live(`${name}: is passed by all together, ${rounds} times`, () =>
+    managed(`${name}: is passed by all together, ${rounds} times`, () =>
       Effect.gen(function*() {
         const barrier = yield* RemoteBarrier.make({ parties })
         assert.strictEqual(yield* barrier.parties, parties)
@@ -41,16 +41,16 @@ describe("a barrier", () => {
         )
         assert.strictEqual(yield* barrier.waiting, 0)
         assert.isFalse(yield* barrier.isBroken)
-      }).pipe(here))
+      }))
   }
 
-  it.live("test_wait_return: gives each an index of its own", () =>
+  managed("test_wait_return: gives each an index of its own", () =>
     Effect.gen(function*() {
       const barrier = yield* RemoteBarrier.make({ parties })
       assert.sameMembers(yield* all(parties, barrier.wait()), [0, 1, 2, 3, 4])
-    }).pipe(here))
+    }))
 
-  it.live("test_action: has its action done once, before anybody goes", () =>
+  managed("test_action: has its action done once, before anybody goes", () =>
     Effect.gen(function*() {
       const barrier = yield* RemoteBarrier.make({ parties })
       let done = 0
@@ -59,9 +59,9 @@ describe("a barrier", () => {
         const seen = yield* all(parties, Effect.map(barrier.wait({ action }), (index) => [index, done]))
         assert.sameDeepMembers(seen, [[0, round], [1, round], [2, round], [3, round], [4, round]])
       }
-    }).pipe(here))
+    }))
 
-  it.live("test_abort: is broken until it is reset", () =>
+  managed("test_abort: is broken until it is reset", () =>
     Effect.gen(function*() {
       const barrier = yield* RemoteBarrier.make({ parties })
       const waiting = yield* fork(all(parties - 1, broken("abort", barrier.wait())))
@@ -75,9 +75,9 @@ describe("a barrier", () => {
       yield* barrier.reset
       assert.isFalse(yield* barrier.isBroken)
       yield* all(parties, barrier.wait())
-    }).pipe(here))
+    }))
 
-  it.live("test_reset: lets those go who wait, broken, and is as new", () =>
+  managed("test_reset: lets those go who wait, broken, and is as new", () =>
     Effect.gen(function*() {
       const barrier = yield* RemoteBarrier.make({ parties })
       const waiting = yield* fork(all(parties - 1, broken("reset", barrier.wait())))
@@ -86,9 +86,9 @@ describe("a barrier", () => {
       yield* Fiber.join(waiting)
       assert.isFalse(yield* barrier.isBroken)
       assert.sameMembers(yield* all(parties, barrier.wait()), [0, 1, 2, 3, 4])
-    }).pipe(here))
+    }))
 
-  it.live("test_default_timeout: is broken for all by one who is late", () =>
+  managed("test_default_timeout: is broken for all by one who is late", () =>
     Effect.gen(function*() {
       const own = yield* RemoteBarrier.make({ parties, timeout: 30 })
       yield* all(parties - 1, broken("timeout", own.wait()))
@@ -99,16 +99,16 @@ describe("a barrier", () => {
       const waiting = yield* fork(all(parties - 2, broken("timeout", given.wait())))
       yield* broken("timeout", given.wait({ timeout: "10 millis" }))
       yield* Fiber.join(waiting)
-    }).pipe(here))
+    }))
 
-  it.live("test_single_thread: can be passed alone", () =>
+  managed("test_single_thread: can be passed alone", () =>
     Effect.gen(function*() {
       const barrier = yield* RemoteBarrier.make({ parties: 1 })
       assert.strictEqual(yield* barrier.wait(), 0)
       assert.strictEqual(yield* barrier.wait({ action: Effect.void, timeout: 0 }), 0)
-    }).pipe(here))
+    }))
 
-  it.live("is broken for all by one who leaves", () =>
+  managed("is broken for all by one who leaves", () =>
     Effect.gen(function*() {
       const barrier = yield* RemoteBarrier.make({ parties })
       const waiting = yield* fork(all(parties - 2, broken("left", barrier.wait())))
@@ -117,9 +117,9 @@ describe("a barrier", () => {
       yield* Fiber.interrupt(leaving)
       yield* Fiber.join(waiting)
       yield* broken("left", barrier.wait())
-    }).pipe(here))
+    }))
 
-  it.live("is broken by an action that does not succeed", () =>
+  managed("is broken by an action that does not succeed", () =>
     Effect.gen(function*() {
       const barrier = yield* RemoteBarrier.make({ parties: 3 })
       for (const action of [Effect.fail("no" as const), Effect.die("no"), Effect.interrupt]) {
@@ -131,9 +131,9 @@ describe("a barrier", () => {
         yield* barrier.reset
       }
       yield* all(3, barrier.wait())
-    }).pipe(here))
+    }))
 
-  it.live("keeps those who come during the action for the next round", () =>
+  managed("keeps those who come during the action for the next round", () =>
     Effect.gen(function*() {
       const barrier = yield* RemoteBarrier.make({ parties: 2 })
       const go = yield* Deferred.make<void>()
@@ -147,9 +147,9 @@ describe("a barrier", () => {
       yield* summary("1 of 2")
       assert.strictEqual(yield* barrier.wait(), 1)
       assert.strictEqual(yield* Fiber.join(late), 0)
-    }).pipe(here))
+    }))
 
-  it.live("can be reset and aborted during the action", () =>
+  managed("can be reset and aborted during the action", () =>
     Effect.gen(function*() {
       const barrier = yield* RemoteBarrier.make({ parties: 2 })
       for (const [by, end] of [["reset", barrier.reset], ["abort", barrier.abort]] as const) {
@@ -165,9 +165,9 @@ describe("a barrier", () => {
         if (by === "reset") assert.strictEqual(yield* barrier.wait(), 1)
         assert.strictEqual(Exit.isSuccess(yield* Fiber.join(late)), by === "reset")
       }
-    }).pipe(here))
+    }))
 
-  it.live("is for one party at least", () =>
+  managed("is for one party at least", () =>
     Effect.gen(function*() {
       for (const parties of [0, -1, 1.5]) {
         assert.strictEqual(
@@ -175,5 +175,5 @@ describe("a barrier", () => {
           "InvalidOption"
         )
       }
-    }).pipe(here))
+    }))
 })

@@ -1,4 +1,4 @@
-import { assert, describe, it } from "@effect/vitest"
+import { assert, describe } from "@effect/vitest"
 import * as Manager from "effect-multiprocessing/Manager"
 import * as RemoteCondition from "effect-multiprocessing/RemoteCondition"
 import type { RemoteError } from "effect-multiprocessing/RemoteError"
@@ -11,7 +11,7 @@ import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Option from "effect/Option"
 import * as Scope from "effect/Scope"
-import { here, ofType, summary } from "../support/managed.ts"
+import { managed, ofType, summary } from "../support/managed.ts"
 
 type Condition = RemoteCondition.RemoteCondition
 
@@ -30,7 +30,7 @@ const sleepers = Effect.fnUntraced(function*(condition: Condition, count: number
 const free = (condition: Condition) => Effect.map(Effect.scoped(condition.tryAcquire()), Option.isSome)
 
 describe("a condition", () => {
-  it.live("test_notify: wakes one at a time, and no more than there are", () =>
+  managed("test_notify: wakes one at a time, and no more than there are", () =>
     Effect.gen(function*() {
       const condition = yield* RemoteCondition.make()
       const [first, second, third] = yield* sleepers(condition, 3)
@@ -45,17 +45,17 @@ describe("a condition", () => {
       // a notice is for those who sleep, and not for those who come
       assert.isFalse(yield* condition.withLock(condition.wait(10)))
       yield* summary("free")
-    }).pipe(here))
+    }))
 
-  it.live("test_notify_all, test_notify_n: wakes all", () =>
+  managed("test_notify_all, test_notify_n: wakes all", () =>
     Effect.gen(function*() {
       const condition = yield* RemoteCondition.make()
       const fibers = yield* sleepers(condition, 4)
       assert.strictEqual(yield* condition.withLock(condition.notifyAll), 4)
       assert.deepStrictEqual(yield* Effect.forEach(fibers, Fiber.join), [true, true, true, true])
-    }).pipe(here))
+    }))
 
-  it.live("test_timeout: a wait that is late says so, and has the lock", () =>
+  managed("test_timeout: a wait that is late says so, and has the lock", () =>
     Effect.gen(function*() {
       const condition = yield* RemoteCondition.make()
       yield* condition.withLock(Effect.gen(function*() {
@@ -65,9 +65,9 @@ describe("a condition", () => {
         assert.strictEqual(yield* condition.notify(), 0)
       }))
       assert.isFalse(yield* condition.isLocked)
-    }).pipe(here))
+    }))
 
-  it.live("test_waitfor: waits until something holds", () =>
+  managed("test_waitfor: waits until something holds", () =>
     Effect.gen(function*() {
       const condition = yield* RemoteCondition.make()
       let value = 0
@@ -77,9 +77,9 @@ describe("a condition", () => {
         yield* condition.withLock(Effect.suspend(() => (value++, condition.notify())))
       }
       assert.isTrue(yield* Fiber.join(waiting))
-    }).pipe(here))
+    }))
 
-  it.live("test_waitfor_timeout: and no longer than that, however often it is woken", () =>
+  managed("test_waitfor_timeout: and no longer than that, however often it is woken", () =>
     Effect.gen(function*() {
       const condition = yield* RemoteCondition.make()
       let looked = 0
@@ -90,9 +90,9 @@ describe("a condition", () => {
       yield* Fiber.interrupt(notifying)
       assert.isAbove(looked, 2)
       assert.isFalse(yield* condition.withLock(condition.waitFor(never, 0)))
-    }).pipe(here))
+    }))
 
-  it.live("is used by who has its lock, and by nobody else", () =>
+  managed("is used by who has its lock, and by nobody else", () =>
     Effect.gen(function*() {
       const condition = yield* RemoteCondition.make()
       const refused = Effect.gen(function*() {
@@ -116,9 +116,9 @@ describe("a condition", () => {
         yield* Scope.provide(refused, strangers)
       }))
       yield* refused
-    }).pipe(here))
+    }))
 
-  it.live("has all levels of its lock again", () =>
+  managed("has all levels of its lock again", () =>
     Effect.gen(function*() {
       const condition = yield* RemoteCondition.make()
       const woken = yield* Deferred.make<void>()
@@ -138,9 +138,9 @@ describe("a condition", () => {
       yield* Deferred.succeed(inner, undefined)
       yield* Fiber.join(levels)
       assert.isTrue(yield* free(condition))
-    }).pipe(here))
+    }))
 
-  it.live("has its lock again when its wait was interrupted, and not before it is free", () =>
+  managed("has its lock again when its wait was interrupted, and not before it is free", () =>
     Effect.gen(function*() {
       const condition = yield* RemoteCondition.make()
       let had: boolean | undefined
@@ -155,15 +155,15 @@ describe("a condition", () => {
       const holding = yield* Scope.make()
       yield* Scope.provide(condition.acquire, holding)
       const interrupting = yield* fork(Fiber.interrupt(waiting))
-      yield* summary("held by the manager itself, 1 waiting")
+      yield* summary("held, 1 waiting")
       assert.isUndefined(had)
       yield* Scope.close(holding, Exit.void)
       yield* Fiber.join(interrupting)
       assert.isTrue(had)
       assert.isFalse(yield* condition.isLocked)
-    }).pipe(here))
+    }))
 
-  it.live("gives the wake-up of one who was interrupted to another who slept", () =>
+  managed("gives the wake-up of one who was interrupted to another who slept", () =>
     Effect.gen(function*() {
       const condition = yield* RemoteCondition.make()
       for (let turns = 0; turns < 24; turns++) {
@@ -178,9 +178,9 @@ describe("a condition", () => {
         } else assert.isTrue(yield* Fiber.join(second!))
         yield* summary("free")
       }
-    }).pipe(here))
+    }))
 
-  it.live("does not wake one who came after a notice with what another left of it", () =>
+  managed("does not wake one who came after a notice with what another left of it", () =>
     Effect.gen(function*() {
       const condition = yield* RemoteCondition.make()
       const [first] = yield* sleepers(condition, 1)
@@ -189,34 +189,37 @@ describe("a condition", () => {
       assert.strictEqual(yield* Scope.provide(condition.notify(), holding), 1)
       const interrupting = yield* fork(Fiber.interrupt(first!))
       const late = yield* fork(condition.withLock(condition.wait()))
-      yield* summary("held by the manager itself, 2 waiting")
+      yield* summary("held, 2 waiting")
       yield* Scope.close(holding, Exit.void)
       yield* Fiber.join(interrupting)
       yield* summary("free, 1 asleep")
       yield* condition.withLock(condition.notify())
       assert.isTrue(yield* Fiber.join(late))
-    }).pipe(here))
+    }))
 
-  it.live("that is late and notified is one of the two, and takes no wake-up from others", () =>
-    Effect.gen(function*() {
-      const condition = yield* RemoteCondition.make()
-      for (let round = 0; round < 20; round++) {
-        const patient = (yield* sleepers(condition, 1))[0]!
-        const hasty = yield* Effect.forEach([1, 2, 3], (timeout) => fork(condition.withLock(condition.wait(timeout))))
-        let woken = 0
-        const notifying = Effect.map(condition.withLock(condition.notify()), (n) => void (woken += n))
-        for (let n = 0; n < 3; n++) yield* notifying
-        // at most three have slept before the patient one was woken
-        while (!(yield* Effect.map(Effect.timeoutOption(Fiber.join(patient), 0), Option.isSome))) yield* notifying
-        const answers = yield* Effect.forEach(hasty, Fiber.join)
-        assert.strictEqual(answers.filter((answer) => answer).length + 1, woken)
-        yield* summary("free")
-      }
-    }).pipe(here))
+  managed(
+    "that is late and notified is one of the two, and takes no wake-up from others",
+    () =>
+      Effect.gen(function*() {
+        const condition = yield* RemoteCondition.make()
+        for (let round = 0; round < 20; round++) {
+          const patient = (yield* sleepers(condition, 1))[0]!
+          const hasty = yield* Effect.forEach([1, 2, 3], (timeout) => fork(condition.withLock(condition.wait(timeout))))
+          let woken = 0
+          const notifying = Effect.map(condition.withLock(condition.notify()), (n) => void (woken += n))
+          for (let n = 0; n < 3; n++) yield* notifying
+          // at most three have slept before the patient one was woken
+          while (!(yield* Effect.map(Effect.timeoutOption(Fiber.join(patient), 0), Option.isSome))) yield* notifying
+          const answers = yield* Effect.forEach(hasty, Fiber.join)
+          assert.strictEqual(answers.filter((answer) => answer).length + 1, woken)
+          yield* summary("free")
+        }
+      })
+  )
 })
 
 describe("a lock that conditions share", () => {
-  it.live("is theirs together, re-entrant or not", () =>
+  managed("is theirs together, re-entrant or not", () =>
     Effect.gen(function*() {
       for (const lock of [yield* RemoteLock.make(), yield* RemoteRLock.make()]) {
         const [empty, full] = [yield* RemoteCondition.make({ lock }), yield* RemoteCondition.make({ lock })]
@@ -238,9 +241,9 @@ describe("a lock that conditions share", () => {
           ...Array.from({ length: 20 }).keys()
         ])
       }
-    }).pipe(here))
+    }))
 
-  it.live("lives as long as its conditions", () =>
+  managed("lives as long as its conditions", () =>
     Effect.gen(function*() {
       const manager = yield* Manager.Manager
       const scope = yield* Scope.make()
@@ -253,5 +256,5 @@ describe("a lock that conditions share", () => {
       }))
       assert.strictEqual(yield* manager.numberOfObjects, 0)
       assert.strictEqual((yield* ofType("RemoteError", RemoteCondition.make({ lock }))).reason._tag, "ObjectGone")
-    }).pipe(here))
+    }))
 })

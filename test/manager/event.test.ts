@@ -1,10 +1,10 @@
-import { assert, it } from "@effect/vitest"
+import { assert } from "@effect/vitest"
 import * as RemoteEvent from "effect-multiprocessing/RemoteEvent"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
-import { here, summary } from "../support/managed.ts"
+import { managed, summary } from "../support/managed.ts"
 
-it.live("test_event: an event is set, waited for and cleared", () =>
+managed("test_event: an event is set, waited for and cleared", () =>
   Effect.gen(function*() {
     const event = yield* RemoteEvent.make()
     assert.isFalse(yield* event.isSet)
@@ -18,9 +18,9 @@ it.live("test_event: an event is set, waited for and cleared", () =>
     yield* event.clear
     assert.isFalse(yield* event.isSet)
     assert.isFalse(yield* event.wait(0))
-  }).pipe(here))
+  }))
 
-it.live("test_event: all who wait are woken, also if it is cleared at once", () =>
+managed("test_event: all who wait are woken, also if it is cleared at once", () =>
   Effect.gen(function*() {
     const event = yield* RemoteEvent.make()
     const fork = Effect.forkChild(event.wait(), { startImmediately: true })
@@ -32,12 +32,12 @@ it.live("test_event: all who wait are woken, also if it is cleared at once", () 
     yield* Effect.all([event.set, event.clear], { concurrency: 2 })
     assert.deepStrictEqual(yield* Effect.forEach(waiting, Fiber.join), [true, true, true])
     yield* summary("unset")
-  }).pipe(here))
+  }))
 
-it.live("test_repr: what it is can be seen", () =>
+managed("test_repr: what it is can be seen", () =>
   Effect.gen(function*() {
     const event = yield* RemoteEvent.make()
     yield* summary("unset")
     yield* event.set
     yield* summary("set")
-  }).pipe(here))
+  }))

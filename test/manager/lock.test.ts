@@ -8,10 +8,10 @@ import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Option from "effect/Option"
 import * as Scope from "effect/Scope"
-import { here, ofType, summary } from "../support/managed.ts"
+import { here, managed, ofType, summary } from "../support/managed.ts"
 
 describe("a lock", () => {
-  it.live("test_lock: is had once, and refuses to be given back by nobody", () =>
+  managed("test_lock: is had once, and refuses to be given back by nobody", () =>
     Effect.gen(function*() {
       const lock = yield* RemoteLock.make()
       assert.deepInclude(yield* lock.take, { abandoned: false })
@@ -22,9 +22,9 @@ describe("a lock", () => {
       assert.isFalse(yield* lock.isLocked)
       const { reason } = yield* ofType("SyncError", lock.release)
       assert.deepInclude(reason, { _tag: "NotTaken", type: "Lock", detail: "it is free" })
-    }).pipe(here))
+    }))
 
-  it.live("test_lock_context: is had within an effect, and within a Scope", () =>
+  managed("test_lock_context: is had within an effect, and within a Scope", () =>
     Effect.gen(function*() {
       const lock = yield* RemoteLock.make()
       assert.isTrue(yield* lock.withLock(lock.isLocked))
@@ -36,24 +36,24 @@ describe("a lock", () => {
         assert.isTrue(yield* lock.isLocked)
       }))
       assert.isFalse(yield* lock.isLocked)
-    }).pipe(here))
+    }))
 
-  it.live("goes to those who wait in the order in which they came", () =>
+  managed("goes to those who wait in the order in which they came", () =>
     Effect.gen(function*() {
       const lock = yield* RemoteLock.make()
       yield* lock.take
       const order: Array<number> = []
       const fibers = yield* Effect.forEach([0, 1, 2, 3], (n) =>
         Effect.forkChild(lock.withLock(Effect.sync(() => order.push(n))), { startImmediately: true }))
-      yield* summary("held by the manager itself, 4 waiting")
+      yield* summary("held, 4 waiting")
       yield* Fiber.interrupt(fibers[1]!)
-      yield* summary("held by the manager itself, 3 waiting")
+      yield* summary("held, 3 waiting")
       yield* lock.release
       yield* Effect.forEach([fibers[0]!, fibers[2]!, fibers[3]!], Fiber.join)
       assert.deepStrictEqual(order, [0, 2, 3])
-    }).pipe(here))
+    }))
 
-  it.live("is not had when its time is over", () =>
+  managed("is not had when its time is over", () =>
     Effect.gen(function*() {
       const lock = yield* RemoteLock.make()
       yield* lock.take
@@ -61,13 +61,13 @@ describe("a lock", () => {
       assert.deepStrictEqual(yield* lock.tryTake("20 millis"), Option.none())
       assert.deepStrictEqual(yield* lock.tryTake(-1), Option.none())
       const waiting = yield* Effect.forkChild(lock.tryTake(Infinity), { startImmediately: true })
-      yield* summary("held by the manager itself, 1 waiting")
+      yield* summary("held, 1 waiting")
       yield* lock.release
       assert.isTrue(Option.isSome(yield* Fiber.join(waiting)))
-      yield* summary("held by the manager itself")
-    }).pipe(here))
+      yield* summary("held")
+    }))
 
-  it.live("is free again where its acquirer was interrupted, however the two crossed", () =>
+  managed("is free again where its acquirer was interrupted, however the two crossed", () =>
     Effect.gen(function*() {
       const lock = yield* RemoteLock.make()
       for (let turns = 0; turns < 60; turns++) {
@@ -81,7 +81,7 @@ describe("a lock", () => {
         }
         assert.isFalse(yield* lock.isLocked)
       }
-    }).pipe(here))
+    }))
 
   it.live("has what ran with it interrupted when the manager has ended", () =>
     Effect.gen(function*() {
@@ -103,7 +103,7 @@ describe("a lock", () => {
       assert.isTrue(interrupted)
     }).pipe(here))
 
-  it.live("leaves the caller's Scope to what runs with it", () =>
+  managed("leaves the caller's Scope to what runs with it", () =>
     Effect.gen(function*() {
       const lock = yield* RemoteLock.make()
       let closed = false
@@ -112,19 +112,44 @@ describe("a lock", () => {
         assert.isFalse(closed)
       }))
       assert.isTrue(closed)
-    }).pipe(here))
+    }))
 
-  it.live("is gone with its last proxy", () =>
+  managed("is gone with its last proxy", () =>
     Effect.gen(function*() {
       const lock = yield* Effect.scoped(RemoteLock.make())
       for (const use of [lock.take, Effect.scoped(lock.acquire), lock.withLock(Effect.void), lock.isLocked]) {
         assert.strictEqual((yield* ofType("RemoteError", use)).reason._tag, "ObjectGone")
       }
-    }).pipe(here))
+    }))
 })
 
+const count = 100
+
+managed(`${count} blocked waits of a client delay none of its other calls`, () =>
+  Effect.gen(function*() {
+    const manager = yield* Manager.Manager
+    const [lock, other] = [yield* RemoteLock.make(), yield* RemoteLock.make()]
+    yield* lock.take
+    let ended = 0
+    const waiting = yield* Effect.forkChild(
+      Effect.all(
+        Array.from({ length: count }, () => lock.withLock(Effect.sync(() => void ended++))),
+        { concurrency: "unbounded" }
+      )
+    )
+    yield* summary(`held, ${count} waiting`)
+    for (let n = 0; n < count; n++) {
+      assert.isFalse(yield* other.withLock(lock.tryTake().pipe(Effect.map(Option.isSome))))
+    }
+    assert.strictEqual(yield* manager.numberOfObjects, 2)
+    assert.strictEqual(ended, 0)
+    yield* lock.release
+    yield* Fiber.join(waiting)
+    assert.strictEqual(ended, count)
+  }))
+
 describe("a re-entrant lock", () => {
-  it.live("test_rlock: is had as often as its owner likes, and free after as many ends", () =>
+  managed("test_rlock: is had as often as its owner likes, and free after as many ends", () =>
     Effect.gen(function*() {
       const lock = yield* RemoteRLock.make()
       const outer = yield* Scope.make()
@@ -146,9 +171,9 @@ describe("a re-entrant lock", () => {
         assert.isTrue(yield* lock.isLocked)
       }))
       assert.isFalse(yield* lock.isLocked)
-    }).pipe(here))
+    }))
 
-  it.live("excludes fibers that are not within each other", () =>
+  managed("excludes fibers that are not within each other", () =>
     Effect.gen(function*() {
       const [outer, lock] = [yield* RemoteRLock.make(), yield* RemoteRLock.make()]
       let inside = 0
@@ -160,9 +185,9 @@ describe("a re-entrant lock", () => {
       yield* Effect.all([section, section, section], { concurrency: 3 })
       // within another lock they are still strangers to each other in this one
       yield* outer.withLock(Effect.all([section, section, section], { concurrency: 3 }))
-    }).pipe(here))
+    }))
 
-  it.live("is had by all who were waiting as the same owner", () =>
+  managed("is had by all who were waiting as the same owner", () =>
     Effect.gen(function*() {
       const lock = yield* RemoteRLock.make()
       const [first, second] = [yield* Scope.make(), yield* Scope.make()]
@@ -172,16 +197,16 @@ describe("a re-entrant lock", () => {
       const waiting = yield* fork(second)
       const stranger = yield* fork(yield* Scope.make())
       const again = yield* fork(second)
-      yield* summary("held by the manager itself, 3 waiting")
+      yield* summary("held, 3 waiting")
       yield* Scope.close(first, Exit.void)
       yield* Fiber.join(waiting)
       yield* Fiber.join(again)
-      yield* summary("held by the manager itself, 1 waiting")
+      yield* summary("held, 1 waiting")
       yield* Scope.close(second, Exit.void)
       yield* Fiber.join(stranger)
-    }).pipe(here))
+    }))
 
-  it.live("is another one's again for fibers that a section has left behind", () =>
+  managed("is another one's again for fibers that a section has left behind", () =>
     Effect.gen(function*() {
       const lock = yield* RemoteRLock.make()
       const go = yield* Deferred.make<void>()
@@ -191,5 +216,5 @@ describe("a re-entrant lock", () => {
         yield* Deferred.succeed(go, undefined)
         assert.deepStrictEqual(yield* Fiber.join(left), Option.none())
       }))
-    }).pipe(here))
+    }))
 })

@@ -1,4 +1,4 @@
-import { assert, describe, it } from "@effect/vitest"
+import { assert, describe } from "@effect/vitest"
 import type * as Manager from "effect-multiprocessing/Manager"
 import * as RemoteBoundedSemaphore from "effect-multiprocessing/RemoteBoundedSemaphore"
 import * as RemoteSemaphore from "effect-multiprocessing/RemoteSemaphore"
@@ -6,7 +6,7 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Scope from "effect/Scope"
-import { here, ofType, summary } from "../support/managed.ts"
+import { managed, ofType, summary } from "../support/managed.ts"
 
 type Either = RemoteSemaphore.RemoteSemaphore | RemoteBoundedSemaphore.RemoteBoundedSemaphore
 
@@ -14,8 +14,8 @@ const both = (
   name: string,
   test: (semaphore: Either) => Effect.Effect<void, unknown, Manager.Manager | Scope.Scope>
 ) => {
-  it.live(`a semaphore ${name}`, () => here(Effect.flatMap(RemoteSemaphore.make(2), test)))
-  it.live(`a bounded semaphore ${name}`, () => here(Effect.flatMap(RemoteBoundedSemaphore.make(2), test)))
+  managed(`a semaphore ${name}`, () => (Effect.flatMap(RemoteSemaphore.make(2), test)))
+  managed(`a bounded semaphore ${name}`, () => (Effect.flatMap(RemoteBoundedSemaphore.make(2), test)))
 }
 
 const isAvailable = (semaphore: Either, permits: number) =>
@@ -119,15 +119,15 @@ both("is not made with less than nothing", () =>
   }))
 
 describe("beyond what it began with", () => {
-  it.live("a semaphore goes (test_semaphore)", () =>
+  managed("a semaphore goes (test_semaphore)", () =>
     Effect.gen(function*() {
       const semaphore = yield* RemoteSemaphore.make(0)
       yield* semaphore.release(3)
       yield* isAvailable(semaphore, 3)
       yield* semaphore.take(3)
-    }).pipe(here))
+    }))
 
-  it.live("a bounded one does not (test_bounded_semaphore)", () =>
+  managed("a bounded one does not (test_bounded_semaphore)", () =>
     Effect.gen(function*() {
       const semaphore = yield* RemoteBoundedSemaphore.make(2)
       const over = (permits: number) =>
@@ -145,5 +145,5 @@ describe("beyond what it began with", () => {
       yield* isAvailable(semaphore, 2)
       const { reason } = yield* ofType("SyncError", semaphore.take(3))
       assert.deepInclude(reason, { _tag: "TooManyPermits", permits: 3, limit: 2 })
-    }).pipe(here))
+    }))
 })

@@ -182,8 +182,8 @@ describe("8 processes that are killed", () => {
     const running = yield* Effect.all(Array.from({ length: size }, () => one), { concurrency: 4 })
     for (let round = 0; round < kills; round++) {
       // every other time one that is inside, or was a moment ago
-      const inside = ["inside", "place0"].map((place) => Witness.whoIs(files, place))
-      const at = round % 2 === 0 ? running.findIndex(({ pid }) => inside.includes(String(pid))) : -1
+      const inside = new Set(["inside", "place0"].map((place) => Witness.whoIs(files, place)))
+      const at = round % 2 === 0 ? running.findIndex(({ pid }) => inside.has(String(pid))) : -1
       const [victim] = running.splice(at < 0 ? Math.floor(Math.random() * running.length) : at, 1)
       yield* kill(files, victim!)
       yield* between
