@@ -89,9 +89,9 @@ export interface Options<F extends Remote.AnyFn = never>
 {
   /** whose default export implements the objects, or a `Remote.module`; default none: only objects of this library */
   readonly module?: URL | Remote.ModuleRef<any> | undefined
-  /** called in the manager before it can be reached */
+  /** called in the manager before it can be reached; it has the time that its declaration gives it, `timeout` */
   readonly initialize?: Initializer<F> | undefined
-  /** how long a proxy in a message waits for its receiver; then it is gone. Default 1 minute */
+  /** how long a proxy in a message waits for its receiver; then it is gone. Infinite: for ever. Default 1 minute */
   readonly ticketTimeout?: Duration.Input | undefined
 }
 
@@ -207,7 +207,7 @@ export interface ServeOptions<E, R> extends Listening.ListenOptions {
   readonly layer?: Layer.Layer<never, E, R> | undefined
   /** `false`: only this process can use it. Default `true` */
   readonly listen?: boolean | undefined
-  /** how long a proxy in a message waits for its receiver; then it is gone. Default 1 minute */
+  /** how long a proxy in a message waits for its receiver; then it is gone. Infinite: for ever. Default 1 minute */
   readonly ticketTimeout?: Duration.Input | undefined
 }
 
@@ -223,7 +223,10 @@ export interface ServeOptions<E, R> extends Listening.ListenOptions {
  * This process uses it without a socket, and otherwise as any client does: values are copied, proxies are leases.
  *
  * When the Scope closes, or by `shutdown`, clients are told, what runs for them is interrupted, objects end, then the
- * Layer.
+ * Layer. An object of it may call `shutdown` too: its call is interrupted.
+ *
+ * Fails with a `ConnectionError` if it cannot listen, and with a `ManagerError` (`InvalidOption`) if two declarations of
+ * the Layer have the same id.
  *
  * **Example** (A server of counters)
  *
