@@ -74,7 +74,7 @@ export interface Queue<A, RD, RE> {
  *   first.
  * - A queue with a `capacity` makes who puts wait for a place that there really is.
  * - Nothing is lost on its way out: an item whose taker is interrupted, dies, or cannot decode it, before it has it, goes
- *   back to the front.
+ *   back to where it was. Until a taker has it, a queue that is shut down keeps others waiting for it.
  * - An item that holds proxies keeps their objects while it waits, whoever put it in and whether that one still lives.
  *
  * **Gotchas**

@@ -7,7 +7,10 @@ export class Iterator extends Remote.Object<Iterator>()("effect-multiprocessing/
   payload: { values: Schema.Array(Stored) },
   methods: {
     /** so many at most; none at the end */
-    next: { payload: { number: Schema.Int, most: Schema.Int }, success: Schema.Array(Stored) },
+    next: {
+      payload: { number: Schema.Int, most: Schema.Int.check(Schema.isGreaterThan(0)) },
+      success: Schema.Array(Stored)
+    },
     close: {}
   }
 }) {}

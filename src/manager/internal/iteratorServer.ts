@@ -6,29 +6,36 @@ import * as Implementation from "../../remote/internal/implementation.ts"
 import type { Behaviour, BuiltIn, Handler, Holder, Kept, Place, Stored } from "./builtIn.ts"
 import { dropAll, keepAll } from "./items.ts"
 import { Iterator } from "./iterator.ts"
-import { lend } from "./lend.ts"
+import { byOrder, lend, type Placed } from "./lend.ts"
 
 class Cursor implements Behaviour {
-  private readonly items: Array<Kept>
+  private items: Array<Placed>
   private readonly place: Place
+  private closed = false
 
   constructor(place: Place, items: Array<Kept>) {
     this.place = place
-    this.items = items
+    this.items = items.map((item, order) => ({ ...item, order }))
   }
 
   readonly handlers: Readonly<Record<string, Handler>> = {
     next: ({ most, number }: { readonly number: number; readonly most: number }, holder: Holder) =>
       this.items.length === 0 ? Exit.succeed([]) : lend(this.place, holder, number, this.items.splice(0, most), {
         done: () => {},
-        back: (items) => this.items.unshift(...items)
+        back: (items) => {
+          if (this.closed) dropAll(this.place, items)
+          else this.items = [...items, ...this.items].toSorted(byOrder)
+        }
       }),
     close: () => Effect.sync(this.end)
   }
 
   readonly summary = (): string => `${this.items.length} left`
 
-  readonly end = (): void => dropAll(this.place, this.items.splice(0))
+  readonly end = (): void => {
+    this.closed = true
+    dropAll(this.place, this.items.splice(0))
+  }
 }
 
 export const iterator: BuiltIn = {

@@ -7,12 +7,20 @@ import type { RemoteError } from "../../wire/RemoteError.ts"
 import type { Holder, Kept, Place, Stored } from "./builtIn.ts"
 import { dropAll, giveAll } from "./items.ts"
 
-export const lend = (
+/** What can be put back where it was. */
+export interface Placed extends Kept {
+  /** rises with the place */
+  readonly order: number
+}
+
+export const byOrder = (a: Placed, b: Placed): number => a.order - b.order
+
+export const lend = <Item extends Kept>(
   place: Place,
   holder: Holder,
   number: number,
-  items: ReadonlyArray<Kept>,
-  ends: { readonly done: () => void; readonly back: (items: ReadonlyArray<Kept>) => void }
+  items: ReadonlyArray<Item>,
+  ends: { readonly done: () => void; readonly back: (items: ReadonlyArray<Item>) => void }
 ): Effect.Effect<ReadonlyArray<Stored>, RemoteError> => {
   const held = holder.hold(number, {
     release: () => {

@@ -9,7 +9,7 @@ import * as Holding from "./holding.ts"
 export const Take = Schema.Struct({
   /** under which the client has what it has not confirmed yet */
   number: Schema.Int,
-  most: Schema.Int,
+  most: Schema.Int.check(Schema.isGreaterThan(0)),
   timeout: Holding.Timeout
 })
 
@@ -27,7 +27,7 @@ const methods = {
   iterate: { success: Ref }
 } as const
 
-const payload = { capacity: Schema.Number } as const
+const payload = { capacity: Schema.Number.check(Schema.isGreaterThan(0)) } as const
 
 export class Queue extends Remote.Object<Queue>()("effect-multiprocessing/Queue", { payload, methods }) {}
 
@@ -35,7 +35,7 @@ export class JoinableQueue extends Remote.Object<JoinableQueue>()("effect-multip
   payload,
   methods: {
     ...methods,
-    taskDone: { payload: { count: Schema.Int }, error: ContainerError },
+    taskDone: { payload: { count: Schema.Int.check(Schema.isGreaterThanOrEqualTo(0)) }, error: ContainerError },
     join: {},
     unfinished: { success: Schema.Int }
   }

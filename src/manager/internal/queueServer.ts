@@ -7,9 +7,9 @@ import * as Implementation from "../../remote/internal/implementation.ts"
 import type { RemoteError } from "../../wire/RemoteError.ts"
 import { ContainerError, QueueShutDown, TooManyDone } from "../ContainerError.ts"
 import type { Behaviour, BuiltIn, Handler, Holder, Kept, Place, Stored } from "./builtIn.ts"
-import { giveAll } from "./items.ts"
+import { dropAll, giveAll } from "./items.ts"
 import { iterator } from "./iteratorServer.ts"
-import { lend } from "./lend.ts"
+import { byOrder, lend, type Placed } from "./lend.ts"
 import * as Now from "./now.ts"
 import { JoinableQueue, Queue, type Take } from "./queue.ts"
 import * as Waiting from "./waiting.ts"
@@ -37,12 +37,17 @@ const shutDown = () => Exit.fail(new ContainerError({ reason: new QueueShutDown(
 class Line implements Behaviour {
   private readonly place: Place
   private readonly capacity: number
-  private readonly items = MutableList.make<Kept>()
+  private readonly items = MutableList.make<Placed>()
   private readonly putters = new Set<Putter>()
   private readonly takers = new Set<Taker>()
   private readonly joiners = new Set<() => void>()
   private unfinished = 0
+  private last = 0
+  /** handed out and not confirmed: they may come back */
+  private lent = 0
   private isShutdown = false
+  /** what was in it has been dropped, and so is what comes back */
+  private isEmptied = false
 
   constructor(place: Place, capacity: number) {
     this.place = place
@@ -73,7 +78,10 @@ class Line implements Behaviour {
 
   readonly summary = (): string => `${this.items.length} items, ${this.putters.size + this.takers.size} waiting`
 
-  readonly end = Effect.sync(() => this.drop())
+  readonly end = Effect.sync(() => {
+    this.isEmptied = true
+    this.drop()
+  })
 
   private put({ timeout, value }: Put): Effect.Effect<boolean, ContainerError | RemoteError> {
     if (this.isShutdown) return shutDown()
@@ -102,7 +110,7 @@ class Line implements Behaviour {
 
   private take(take: Take, holder: Holder): Effect.Effect<ReadonlyArray<Stored>, ContainerError | RemoteError> {
     if (this.takers.size === 0 && this.items.length > 0) return this.hand(take, holder)
-    if (this.isShutdown) return shutDown()
+    if (this.isOver) return shutDown()
     if (take.timeout === 0) return Exit.succeed([])
     return Effect.flatten(
       Waiting.wait<Taken, ContainerError>(take.timeout, Exit.succeed(Exit.succeed([])), (answer) => {
@@ -116,10 +124,15 @@ class Line implements Behaviour {
   /** Hands items out, which come back to the front until they are confirmed. */
   private hand({ most, number }: Take, holder: Holder): Taken {
     const items = MutableList.takeN(this.items, most)
+    this.lent += items.length
     const taken = lend(this.place, holder, number, items, {
-      done: () => {},
+      done: () => {
+        this.lent -= items.length
+        this.proceed()
+      },
       back: (items) => {
-        MutableList.prependAll(this.items, items)
+        this.lent -= items.length
+        this.putBack(items)
         this.proceed()
       }
     })
@@ -127,8 +140,27 @@ class Line implements Behaviour {
     return taken
   }
 
+  /** Where they were: before all that was put in later, whoever has given back what meanwhile. */
+  private putBack(items: ReadonlyArray<Placed>): void {
+    if (this.isEmptied) {
+      dropAll(this.place, items)
+      return this.finish(items.length)
+    }
+    const last = items.at(-1)!
+    const front = [...items]
+    while (this.items.length > 0 && byOrder(MutableList.toArrayN(this.items, 1)[0]!, last) < 0) {
+      front.push(...MutableList.takeN(this.items, 1))
+    }
+    MutableList.prependAll(this.items, front.toSorted(byOrder))
+  }
+
+  /** Nothing is left, and nothing will be. */
+  private get isOver(): boolean {
+    return this.isShutdown && this.items.length === 0 && (this.lent === 0 || this.isEmptied)
+  }
+
   private append(kept: Kept): void {
-    MutableList.append(this.items, kept)
+    MutableList.append(this.items, { ...kept, order: ++this.last })
     this.unfinished++
     this.proceed()
   }
@@ -146,7 +178,7 @@ class Line implements Behaviour {
       putter.answer(Exit.succeed(true))
       this.append(putter.kept)
     }
-    if (this.isShutdown && this.items.length === 0) this.dismiss()
+    if (this.isOver) this.dismiss()
   }
 
   private dismiss(): void {
@@ -165,6 +197,7 @@ class Line implements Behaviour {
     }
     if (immediate) {
       const { length } = this.items
+      this.isEmptied = true
       this.drop()
       this.finish(length)
     }
