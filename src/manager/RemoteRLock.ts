@@ -32,7 +32,8 @@ import type { Acquired, Use } from "./RemoteLock.ts"
  *
  * **Gotchas**
  *
- * Fibers within one `withLock` have the lock together: it does not exclude them from each other.
+ * Fibers within one `withLock` have the lock together, and so have those that acquire it in one Scope: it does not exclude
+ * them from each other.
  *
  * A Scope within a Scope is another owner: `Effect.scoped(lock.acquire)` waits for ever in a Scope that has acquired the
  * lock itself. `withLock` in there does not.

@@ -72,7 +72,7 @@ export class Mutex {
   }
 
   get locked(): boolean {
-    return this.owner !== undefined
+    return this.holds.size > 0
   }
 
   owned(owners: ReadonlyArray<string>): boolean {
@@ -127,10 +127,10 @@ export class Mutex {
       abandon: () => this.end(hold, true)
     })
     if (!held) return undefined
+    const { abandoned, locked } = this
     this.holds.add(hold)
-    if (this.locked) return "acquired"
+    if (locked) return "acquired"
     this.owner = owners.at(-1)
-    const { abandoned } = this
     this.abandoned = false
     return abandoned ? "abandoned" : "acquired"
   }
