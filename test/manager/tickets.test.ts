@@ -1,0 +1,119 @@
+import { assert, describe, it } from "@effect/vitest"
+import * as AuthKey from "effect-multiprocessing/AuthKey"
+import * as Manager from "effect-multiprocessing/Manager"
+import { RemoteError } from "effect-multiprocessing/RemoteError"
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Layer from "effect/Layer"
+import * as Schema from "effect/Schema"
+import * as Scope from "effect/Scope"
+import { readdirSync } from "node:fs"
+import objects from "../fixtures/manager/objects.live.ts"
+import { Counter, Node, Shelf } from "../fixtures/manager/objects.ts"
+import { ca, certificate } from "../support/certificates.ts"
+
+const encode = Schema.encodeEffect(Counter.schema)
+const decode = Schema.decodeEffect(Counter.schema)
+
+const started = (options: Manager.ServeOptions<never, any>) =>
+  Effect.map(Layer.build(Manager.serve(options)), (context) => Context.get(context, Manager.Manager))
+
+// it needs the manager that it is for, which is provided
+const layer: Layer.Layer<never, never, any> = objects
+
+/** Why a proxy could not be received. */
+const refused = (effect: Effect.Effect<unknown, unknown, Scope.Scope>) =>
+  Effect.map(Effect.exit(Effect.scoped(effect)), (exit) => {
+    assert.isTrue(Exit.isFailure(exit))
+    const error = Exit.isFailure(exit)
+      ? exit.cause.reasons.map((reason) => "defect" in reason ? reason.defect : reason)
+      : []
+    const [found] = error
+    assert.instanceOf(found, RemoteError)
+    return (found as RemoteError).reason
+  })
+
+describe("a proxy in a message", () => {
+  it.live("is received once, also when its sender has let go", () =>
+    Effect.gen(function*() {
+      const manager = yield* started({ layer, listen: false })
+      const ref = yield* Effect.scoped(Effect.flatMap(manager.create(Counter, { initial: 3 }), encode))
+      yield* Effect.scoped(Effect.gen(function*() {
+        const counter = yield* decode(ref)
+        assert.strictEqual(yield* counter.get(), 3)
+        const reason = yield* refused(decode(ref))
+        assert.strictEqual(reason._tag, "ObjectGone")
+        assert.include(reason.message, "used before")
+      }))
+      assert.strictEqual(yield* manager.numberOfObjects, 0)
+    }).pipe(Effect.scoped))
+
+  it.live("is gone after its time", () =>
+    Effect.gen(function*() {
+      const manager = yield* started({ layer, listen: false, ticketTimeout: "1 millis" })
+      const ref = yield* Effect.scoped(Effect.flatMap(manager.create(Counter, { initial: 3 }), encode))
+      yield* Effect.repeat(manager.numberOfObjects, { until: (n) => n === 0 })
+      assert.strictEqual((yield* refused(decode(ref)))._tag, "ObjectGone")
+    }).pipe(Effect.scoped))
+
+  it.live("is not of another start of its manager at the same address", () =>
+    Effect.gen(function*() {
+      const first = yield* Scope.make()
+      const manager = yield* Scope.provide(started({ layer, address: "tcp://127.0.0.1:0" }), first)
+      const ref = yield* Effect.scoped(Effect.flatMap(manager.create(Counter, { initial: 3 }), encode))
+      yield* Scope.close(first, Exit.void)
+      assert.strictEqual((yield* refused(decode(ref)))._tag, "Unavailable")
+      const again = yield* started({ layer, address: ref.address })
+      assert.notStrictEqual(again.id, manager.id)
+      const reason = yield* refused(decode(ref))
+      assert.strictEqual(reason._tag, "ObjectGone")
+      assert.include(reason.message, "another start")
+    }).pipe(Effect.scoped))
+
+  it.live("is of the class that is expected", () =>
+    Effect.gen(function*() {
+      const manager = yield* started({ layer, listen: false })
+      const node = yield* manager.create(Node, { name: "a" })
+      const ref = yield* Schema.encodeEffect(Node.schema)(node)
+      assert.strictEqual((yield* refused(decode(ref)))._tag, "ObjectGone")
+    }).pipe(Effect.scoped))
+})
+
+describe("two managers", () => {
+  const descriptors = () => readdirSync("/dev/fd").length
+  const between = (name: string, second: Omit<Manager.ServeOptions<never, any>, "layer">, client: object) =>
+    it.live(`with keys of their own, ${name}`, () =>
+      Effect.gen(function*() {
+        const secondKey = yield* AuthKey.random
+        const credential = { address: "", authKey: secondKey, ...client }
+        // Each in a Layer of its own, so that the one knows the other only by what comes in messages.
+        const own = yield* Layer.build(Manager.serve({ ...second, layer, authKey: secondKey }))
+        const { address } = Context.get(own, Manager.Manager)
+        const credentials = Manager.credentials([{ ...credential, address: address! }])
+        const first = yield* started({ layer: Layer.provide(layer, credentials) as typeof layer })
+        const there = yield* Effect.map(
+          Layer.build(Manager.connect({ ...credential, address: address! })),
+          (context) => Context.get(context, Manager.Manager)
+        )
+        const round = Effect.gen(function*() {
+          const shelf = yield* first.create(Shelf)
+          yield* Effect.scoped(
+            Effect.flatMap(there.create(Counter, { initial: 1 }), (counter) => shelf.put({ counter }))
+          )
+          yield* Effect.scoped(Effect.flatMap(shelf.get(), (counter) => counter.add({ by: 1 })))
+        })
+        yield* Effect.scoped(round)
+        yield* Effect.repeat(there.numberOfObjects, { until: (n) => n === 0 })
+        const before = descriptors()
+        for (let i = 0; i < 50; i++) yield* Effect.scoped(round)
+        yield* Effect.repeat(there.numberOfObjects, { until: (n) => n === 0 })
+        assert.isAtMost(descriptors(), before)
+      }).pipe(Effect.scoped))
+
+  between("over Unix sockets", {}, {})
+  between("over TCP", { address: "tcp://127.0.0.1:0" }, {})
+  between("over TLS", { address: "tcp://127.0.0.1:0", tls: certificate("listener") }, {
+    tls: { ca, servername: "localhost" }
+  })
+})
