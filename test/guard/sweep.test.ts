@@ -90,6 +90,14 @@ describe("an owner and its Reaper are killed", () => {
       assert.deepStrictEqual(Fs.readdirSync(path), [Path.basename(living.directory)])
       assert.isTrue(living.children.every(isAliveUnsafe))
     }))
+
+  it.live("an empty directory is one whose last entry another sweeper has removed", () =>
+    Effect.gen(function*() {
+      const path = directory(yield* base, "abcdefgh", undefined)
+      for (const name of Fs.readdirSync(path)) Fs.rmSync(`${path}/${name}`, { recursive: true })
+      yield* swept(Path.dirname(path))
+      assert.isFalse(Fs.existsSync(path))
+    }).pipe(Effect.scoped))
 })
 
 describe("a sweep spares", () => {

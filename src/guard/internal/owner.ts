@@ -17,7 +17,8 @@ export interface Owner extends ProcessTable.Realm {
 /** The name of the owner's socket in its directory. */
 export const socketName = "o"
 
-const fileName = "owner"
+/** The name of the file in it that says whose it is. */
+export const fileName = "owner"
 
 /** This process as an owner. Where processes cannot be told apart it has no realm either, and its start says nothing. */
 export const self = (): Owner => ({

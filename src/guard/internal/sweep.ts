@@ -21,6 +21,20 @@ const foreignAge = 24
 /** The same for a directory that was never finished. Making one takes milliseconds. */
 const unfinishedAge = 1
 
+/**
+ * Removes a run directory, last of all what says whose it is: whoever is stopped in between, or misses an entry because
+ * others remove theirs meanwhile, leaves a directory that the next one still knows for stale.
+ */
+const remove = async (directory: string): Promise<void> => {
+  const options = { recursive: true, force: true, maxRetries: 3 }
+  for (;;) {
+    const names = (await Fs.promises.readdir(directory)).filter((name) => name !== Owner.fileName)
+    if (names.length === 0) break
+    for (const name of names) await Fs.promises.rm(Path.join(directory, name), options)
+  }
+  await Fs.promises.rm(directory, options)
+}
+
 const sweepOne = async (directory: string): Promise<void> => {
   if (OwnFolder.refusal(directory) !== undefined || await Owner.answers(directory)) return
   if (Path.basename(directory).startsWith(".")) {
@@ -32,10 +46,13 @@ const sweepOne = async (directory: string): Promise<void> => {
       if (ProcessTable.isAlive(owner.pid, owner.start)) return
       Records.killChildren(directory, Records.markValue(directory, owner))
       Records.removePaths(directory)
-    } else if (Owner.hoursUntouched(directory) < foreignAge) return
+    } else if (Owner.hoursUntouched(directory) < foreignAge) {
+      // one that is removed elsewhere is empty at last; any other that says nothing stays
+      if (owner === undefined) await Fs.promises.rmdir(directory)
+      return
+    }
   }
-  // Of several who remove it at once one may find a folder filled that another is emptying.
-  await Fs.promises.rm(directory, { recursive: true, force: true, maxRetries: 3 })
+  await remove(directory)
 }
 
 /**
