@@ -351,11 +351,15 @@ const connectTo = Effect.fnUntraced(function*(options: ConnectOptions): Effect.f
     [Control.declaration],
     []
   )
+  const scope = yield* Effect.scope
   let current: ManagerSession | undefined
-  const reach = Effect.gen(function*() {
+  const reach: Managers.Reach = Effect.gen(function*() {
     const { session } = yield* line.pick(Control.declaration.id, undefined)
     if (current?.session === session) return current
-    return current = yield* Managers.identified(session, name)
+    const at = yield* Managers.identified(session, name)
+    // Messages name the new start of a manager.
+    if (at.manager !== current?.manager) yield* Scope.provide(Managers.register(at.manager, reach), scope)
+    return current = at
   })
   return yield* Client.make({
     id: (yield* reach).manager,

@@ -35,7 +35,7 @@ export class Attendant implements Holder {
   }
 
   hold(number: number, held: Held): boolean {
-    if (this.gone || this.holds.has(number)) return false
+    if (this.gone || this.holds.has(number) || this.making.has(number)) return false
     this.holds.set(number, held)
     return true
   }

@@ -3,6 +3,7 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as FiberSet from "effect/FiberSet"
 import * as Scope from "effect/Scope"
+import type { Ref } from "../../remote/internal/control.ts"
 import type { Answer } from "../../remote/internal/implementation.ts"
 import * as RunningTime from "../../wire/internal/runningTime.ts"
 import type { Holder } from "./builtIn.ts"
@@ -22,6 +23,9 @@ export interface Instance extends Counts {
   readonly summary: () => string
   readonly scope: Scope.Closeable
 }
+
+/** Why there is nothing to redeem. */
+export const noTicket = "its ticket was used before, has expired, or was never one of this type"
 
 interface Ticket {
   readonly instance: Instance
@@ -95,9 +99,9 @@ export class ObjectTable {
   }
 
   /** What the ticket is good for, counted as `what` from now on; nothing if it is good for nothing any more. */
-  redeem(ticket: number, what: "leases" | "stored"): Instance | undefined {
+  redeem({ ticket, type }: Pick<Ref, "ticket" | "type">, what: "leases" | "stored"): Instance | undefined {
     const found = this.tickets.get(ticket)
-    if (found === undefined) return undefined
+    if (found === undefined || found.instance.type !== type) return undefined
     this.tickets.delete(ticket)
     this.count(found.instance, what)
     this.discount(found.instance, "tickets")
@@ -129,11 +133,14 @@ export class ObjectTable {
   /** Ends all that is left; waits for all finalizers. */
   private readonly end: Effect.Effect<void> = Effect.suspend(() => {
     this.stopWaiting?.()
+    this.stopWaiting = undefined
     this.tickets.clear()
     // The youngest first: it may use what was there before it.
     const left = [...this.instances.values()].toReversed()
     this.instances.clear()
-    return Effect.andThen(Effect.forEach(left, finish, { discard: true }), FiberSet.awaitEmpty(this.endings))
+    const ended = Effect.andThen(Effect.forEach(left, finish, { discard: true }), FiberSet.awaitEmpty(this.endings))
+    // A finalizer may have made more of them.
+    return Effect.andThen(ended, Effect.suspend(() => this.instances.size === 0 ? Effect.void : this.end))
   })
 }
 

@@ -6,7 +6,7 @@ import { contracts, type Ref } from "../../remote/internal/control.ts"
 import * as Proxies from "../../remote/internal/proxies.ts"
 import type { RemoteError } from "../../wire/RemoteError.ts"
 import type { Kept, Leased, Place, Stored } from "./builtIn.ts"
-import type { Instance } from "./objectTable.ts"
+import { type Instance, noTicket } from "./objectTable.ts"
 import type { Server } from "./server.ts"
 
 /** An object, as it is being made. */
@@ -47,10 +47,10 @@ const keepAll = (server: Server, refs: ReadonlyArray<Ref>): Effect.Effect<Readon
     )
   })
 
-const own = (server: Server, { ticket, type }: Ref): Effect.Effect<Leased, RemoteError> => {
-  const instance = server.table.redeem(ticket, "stored")
+const own = (server: Server, ref: Ref): Effect.Effect<Leased, RemoteError> => {
+  const instance = server.table.redeem(ref, "stored")
   return instance === undefined
-    ? Effect.fail(Proxies.gone({ type }, "its ticket was used before, or has expired"))
+    ? Effect.fail(Proxies.gone(ref, noTicket))
     : Effect.succeed(stored(server, instance))
 }
 

@@ -18,7 +18,7 @@ import type { RemoteError } from "../../wire/RemoteError.ts"
 import { Attendant } from "./attendant.ts"
 import type { BuiltIn } from "./builtIn.ts"
 import { describe } from "./describe.ts"
-import { type Instance, ObjectTable } from "./objectTable.ts"
+import { type Instance, noTicket, ObjectTable } from "./objectTable.ts"
 import * as Place from "./place.ts"
 
 /** What a session with a client is made with. */
@@ -96,18 +96,16 @@ export class Server {
         const instance = attendant.instance(number)
         return instance === undefined ? nothingLeased(control.id, number) : Effect.succeed(table.issue(instance))
       },
-      redeem: ({ as, ticket, type }: { readonly type: string; readonly ticket: number; readonly as: number }) => {
-        const instance = table.redeem(ticket, "leases")
-        if (instance === undefined) return Effect.fail(gone({ type }, "its ticket was used before, or has expired"))
-        attendant.lease(as, instance)
-        return Effect.void
+      redeem: ({ as, ...ref }: { readonly type: string; readonly ticket: number; readonly as: number }) => {
+        const instance = table.redeem(ref, "leases")
+        if (instance === undefined) return Effect.fail(gone(ref, noTicket))
+        return attendant.lease(as, instance) ? Effect.void : notFree(instance.type, as)
       },
       retain: ({ as, lease }: { readonly lease: number; readonly as: number }) => {
         const instance = attendant.instance(lease)
         if (instance === undefined) return nothingLeased(control.id, lease)
         table.count(instance, "leases")
-        attendant.lease(as, instance)
-        return Effect.void
+        return attendant.lease(as, instance) ? Effect.void : notFree(instance.type, as)
       },
       abandon: (number: number) => Effect.sync(() => attendant.abandon(number)),
       numberOfObjects: () => Effect.succeed(table.instances.size),
@@ -164,7 +162,7 @@ export class Server {
     attendant: Attendant,
     number: number
   ): Effect.Effect<unknown, unknown> {
-    if (!attendant.begin(number)) return nothingLeased(type.declaration.id, number)
+    if (!attendant.begin(number)) return notFree(type.declaration.id, number)
     const made = this.make(type, input, "leases")
     const finish = (exit: Exit.Exit<Instance, unknown>): Exit.Exit<void, unknown> => {
       const wanted = attendant.finish(number)
@@ -246,6 +244,9 @@ const atOnce = <A, E>(effect: Effect.Effect<A, E>): Exit.Exit<A, E> | undefined 
 
 const nothingLeased = (type: string, number: number): Effect.Effect<never, RemoteError> =>
   Effect.fail(gone({ type }, `nothing is leased to this client as ${number}`))
+
+const notFree = (type: string, number: number): Effect.Effect<never, RemoteError> =>
+  Effect.fail(gone({ type }, `this client has used ${number} already, or is gone`))
 
 const ofUser = ({ construct, declaration, services }: Implementation.ObjectImplementation): Type => ({
   declaration,

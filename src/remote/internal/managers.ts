@@ -32,15 +32,18 @@ export const Credentials: Context.Reference<Credentials> = Context.Reference(
 
 export type Reach = Effect.Effect<Proxies.ManagerSession, RemoteError>
 
-const known = new Map<string, Reach>()
+/** each by all the ways that there are to it */
+const known = new Map<string, ReadonlyArray<Reach>>()
 
 /** Lets messages that name a manager find it by what this process has of it already. */
 export const register = (manager: string, reach: Reach): Effect.Effect<void, never, Scope.Scope> =>
   Effect.acquireRelease(
-    Effect.sync(() => void known.set(manager, reach)),
+    Effect.sync(() => void known.set(manager, [...(known.get(manager) ?? []), reach])),
     () =>
       Effect.sync(() => {
-        if (known.get(manager) === reach) known.delete(manager)
+        const others = known.get(manager)!.filter((other) => other !== reach)
+        if (others.length === 0) known.delete(manager)
+        else known.set(manager, others)
       })
   )
 
@@ -82,13 +85,16 @@ const connections = RcMap.make({ lookup: connect }).pipe(
   Effect.runSync
 )
 
+/** A failure is of who asked, and not of whoever asks next. */
+const shared = (key: Key) => Effect.tapError(RcMap.get(connections, key), () => RcMap.invalidate(connections, key))
+
 /** The connection that there is, or a new one where that has broken. */
 const connected = (key: Key): Effect.Effect<Proxies.ManagerSession, RemoteError, Scope.Scope> =>
   Effect.mapError(
-    Effect.flatMap(RcMap.get(connections, key), (at) =>
+    Effect.flatMap(shared(key), (at) =>
       at.session.isOpen()
         ? Effect.succeed(at)
-        : Effect.andThen(RcMap.invalidate(connections, key), RcMap.get(connections, key))),
+        : Effect.andThen(RcMap.invalidate(connections, key), shared(key))),
     (error) =>
       error instanceof RemoteError
         ? error
@@ -105,18 +111,25 @@ export const identified = Effect.fnUntraced(function*(
     readonly manager: string
     readonly address: string
   }
-  if (meant !== undefined && about.manager !== meant) {
-    return yield* Effect.fail(Proxies.gone({ type: declaration.id }, `another start of it is at ${address}`))
-  }
   const reachable = address ?? about.address
-  return new Proxies.ManagerSession(about.manager, () => reachable, session, pin)
+  const at = new Proxies.ManagerSession(about.manager, () => reachable, session, pin)
+  return meant === undefined ? at : yield* meantAs(meant, at)
 })
+
+/** Another start of a manager counts its tickets anew. */
+const meantAs = (
+  manager: string,
+  at: Proxies.ManagerSession
+): Effect.Effect<Proxies.ManagerSession, RemoteError> =>
+  at.manager === manager
+    ? Effect.succeed(at)
+    : Effect.fail(Proxies.gone({ type: declaration.id }, `another start of it is at ${at.address()}`))
 
 /** A session with the manager that a message names, for as long as the Scope is open. */
 export const reach = (ref: Ref): Effect.Effect<Proxies.ManagerSession, RemoteError, Scope.Scope> => {
   const { address, manager, type } = ref
-  const own = known.get(manager)
-  if (own !== undefined) return own
+  const own = known.get(manager)?.at(-1)
+  if (own !== undefined) return Effect.flatMap(own, (at) => meantAs(manager, at))
   const unavailable = (detail: string) => new RemoteError({ reason: new Unavailable({ method: type, detail }) })
   if (address === "") return Effect.fail(unavailable("its manager has no address, and is not in this process"))
   return Effect.gen(function*() {

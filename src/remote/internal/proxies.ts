@@ -4,6 +4,9 @@ import * as Scope from "effect/Scope"
 import { ObjectGone, RemoteError } from "../../wire/RemoteError.ts"
 import type { Session } from "../../wire/Session.ts"
 
+/** One session may be known as two, of which neither may use the other's numbers: they are the process's. */
+let lastNumber = 0
+
 /**
  * One session with a manager. The numbers of its leases are chosen on this side, so that one which was asked for can be
  * given back whether or not the answer has been heard.
@@ -16,7 +19,6 @@ export class ManagerSession {
   readonly session: Session
   /** keeps the session open as long as the Scope, where it would else end with the last of its leases */
   readonly pin: Effect.Effect<unknown, RemoteError, Scope.Scope>
-  private last = 0
 
   constructor(
     manager: string,
@@ -31,7 +33,7 @@ export class ManagerSession {
   }
 
   number(): number {
-    return ++this.last
+    return ++lastNumber
   }
 }
 
@@ -107,5 +109,13 @@ export const hold = <E, R>(
       lease.ended = true
       at.session.release(lease.number)
     })
-    return Scope.addFinalizer(scope, end).pipe(Effect.andThen(obtain(lease.number)), Effect.as(lease))
+    // A Scope that closes meanwhile has given back what was not there yet.
+    const again = Effect.sync(() => {
+      if (lease.ended) at.session.release(lease.number)
+    })
+    return Scope.addFinalizer(scope, end).pipe(
+      Effect.andThen(obtain(lease.number)),
+      Effect.ensuring(again),
+      Effect.as(lease)
+    )
   })
