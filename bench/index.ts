@@ -10,13 +10,14 @@ import { parseArgs } from "node:util"
 import { bytes } from "./cases/bytes.ts"
 import { calls } from "./cases/calls.ts"
 import { connection } from "./cases/connection.ts"
+import { manager } from "./cases/manager.ts"
 import { memory } from "./cases/memory.ts"
 import { start } from "./cases/start.ts"
 import { streams } from "./cases/streams.ts"
 import { type Case, measure, type Row } from "./harness.ts"
 import * as Report from "./report.ts"
 
-const cases: Readonly<Record<string, Case>> = { start, calls, streams, bytes, memory, connection }
+const cases: Readonly<Record<string, Case>> = { start, calls, streams, bytes, memory, connection, manager }
 
 const usage = `Usage: npm run bench -- [CASE ...] [--quick] [--json | --publish]
 

@@ -1,7 +1,6 @@
 /** What a worker costs that has answered a call and waits for the next one: memory that it shares with nobody. */
 import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
-import { readFile } from "node:fs/promises"
 import type { Case, Measure } from "../harness.ts"
 import * as Ours from "../ours/index.ts"
 import { childProcess } from "../peers/childProcess.ts"
@@ -9,26 +8,13 @@ import { cpythonPipe } from "../peers/cpython.ts"
 import { idleNode } from "../peers/emptyNode.ts"
 import { pools } from "../peers/pools.ts"
 import { rpc } from "../peers/rpc.ts"
+import { privateMiB } from "../privateMiB.ts"
 import type { Solution } from "../worker.ts"
-
-/** milliseconds, until what a start has put off is done */
-const settling = 300
-
-const privateMiB = (pid: number) =>
-  Effect.tryPromise({
-    try: async () => {
-      const rollup = await readFile(`/proc/${pid}/smaps_rollup`, "utf8")
-      const kibibytes = Array.from(rollup.matchAll(/^Private_(?:Clean|Dirty): +(\d+) kB$/gm), ([, kB]) => Number(kB))
-      return (kibibytes[0]! + kibibytes[1]!) / 1024
-    },
-    catch: (error) => error
-  })
 
 const idle = (solution: Solution): Measure =>
   Effect.gen(function*() {
     const { pid, tiny } = yield* solution
     if (tiny !== undefined) yield* tiny(1, 1)
-    yield* Effect.sleep(settling)
     return yield* privateMiB(yield* pid!)
   })
 

@@ -2,11 +2,13 @@
 
 import json
 import multiprocessing
+import os
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from multiprocessing.connection import Client, Listener
-from multiprocessing.managers import BaseManager
+from multiprocessing.managers import BaseManager, SyncManager
+from threading import Barrier
 
 context = multiprocessing.get_context("spawn")
 
@@ -142,6 +144,7 @@ class Opened:
         self._child = None
         self._manager = None
         self._listener = None
+        self._keeper = None
 
     def child(self):
         if self._child is None:
@@ -154,6 +157,12 @@ class Opened:
             self._manager.start()
             self._echo = self._manager.Echo()
         return self._echo
+
+    def keeper(self):
+        if self._keeper is None:
+            self._keeper = SyncManager(ctx=context)
+            self._keeper.start()
+        return self._keeper
 
     def address(self):
         if self._listener is None:
@@ -173,6 +182,8 @@ class Opened:
             self._child.end()
         if self._manager is not None:
             self._manager.shutdown()
+        if self._keeper is not None:
+            self._keeper.shutdown()
 
 
 opened = Opened()
@@ -258,9 +269,106 @@ def handshakes(count, at_a_time):
         return millis_since(begin)
 
 
+def by_threads(work, count, threads):
+    """Does it so many times, in threads that are connected already; what it gave, and the milliseconds."""
+    shares = [range(first, count, threads) for first in range(threads)]
+    ready = Barrier(threads + 1)
+
+    def share(numbers):
+        work(-1)
+        ready.wait()
+        ready.wait()
+        return [work(n) for n in numbers]
+
+    with ThreadPoolExecutor(threads) as pool:
+        futures = [pool.submit(share, numbers) for numbers in shares]
+        ready.wait()
+        begin = time.perf_counter()
+        ready.wait()
+        given = [result for future in futures for result in future.result()]
+        return given, millis_since(begin)
+
+
+def alone(work, count):
+    work(-1)
+    begin = time.perf_counter()
+    given = [work(n) for n in range(count)]
+    return given, millis_since(begin)
+
+
+def kept(work, count, threads):
+    return alone(work, count) if threads == 1 else by_threads(work, count, threads)
+
+
+def value_gets(count, threads):
+    value = opened.keeper().Value("i", 7)
+    given, taken = kept(lambda _: value.value, count, threads)
+    check(given, [7] * count)
+    return taken
+
+
+def values_created(count, threads):
+    keeper = opened.keeper()
+
+    def create(n):
+        keeper.Value("i", n)
+
+    before = keeper._number_of_objects()
+    _, taken = kept(create, count, threads)
+    check(keeper._number_of_objects(), before)
+    return taken
+
+
+def queue_pairs(count, threads):
+    queue = opened.keeper().Queue()
+
+    def pair(n):
+        queue.put(n)
+        return queue.get()
+
+    given, taken = kept(pair, count, threads)
+    check(queue.qsize(), 0)
+    check(len(given), count)
+    if threads == 1:
+        check(given, list(range(count)))
+    return taken
+
+
+def private_mib(pid):
+    """What a process shares with nobody, once it has come to rest."""
+    time.sleep(0.3)
+    with open(f"/proc/{pid}/smaps_rollup") as rollup:
+        return sum(int(line.split()[1]) for line in rollup if line.startswith(("Private_Clean:", "Private_Dirty:"))) / 1024
+
+
+def idle_proxies(count):
+    keeper = opened.keeper()
+    pids = (os.getpid(), keeper._process.pid)
+    proxies = [keeper.Value("i", 0)]
+    before = sum(map(private_mib, pids))
+    proxies.extend(keeper.Value("i", n) for n in range(count))
+    after = sum(map(private_mib, pids))
+    check(proxies[count].value, count - 1)
+    return after - before
+
+
 measures = {
     measure.__name__: measure
-    for measure in (first_answer, joined, pid, pipe, proxy, echo_bytes, numbers, blobs, handshakes)
+    for measure in (
+        first_answer,
+        joined,
+        pid,
+        pipe,
+        proxy,
+        echo_bytes,
+        numbers,
+        blobs,
+        handshakes,
+        value_gets,
+        values_created,
+        queue_pairs,
+        idle_proxies,
+    )
 }
 
 

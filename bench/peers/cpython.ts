@@ -2,6 +2,7 @@
 import * as Effect from "effect/Effect"
 import * as ChildProcess from "node:child_process"
 import { createInterface } from "node:readline"
+import type { Idle, Keeper } from "../keeper.ts"
 import type { Talker } from "../talker.ts"
 import type { Solution, Timed } from "../worker.ts"
 import * as Child from "./child.ts"
@@ -65,3 +66,16 @@ export const cpythonManager: Solution = Effect.map(cpython, (measure) => {
   const echo = (payload: string) => (count: number) => measure("proxy", payload, count)
   return { oneByOne: true, tiny: echo("tiny"), person: echo("person") }
 })
+
+/** A `SyncManager` and its client: one call at a time, or as many threads as calls in flight, up to those that serve it. */
+export const cpythonKeeper = Effect.map(cpython, (measure): Keeper => {
+  const threads = (inFlight: number) => Math.min(inFlight, 8)
+  return {
+    get: (count, inFlight) => measure("value_gets", count, threads(inFlight)),
+    created: (count, inFlight) => measure("values_created", count, threads(inFlight)),
+    pairs: (count, inFlight) => measure("queue_pairs", count, threads(inFlight))
+  }
+})
+
+export const cpythonIdle: Idle = (count) =>
+  Effect.scoped(Effect.flatMap(cpython, (measure) => measure("idle_proxies", count)))

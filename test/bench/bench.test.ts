@@ -39,7 +39,8 @@ describe("bench", () => {
         "streams",
         "bytes",
         "memory",
-        "connection"
+        "connection",
+        "manager"
       ])
       assert.strictEqual(new Set(rows.map((row) => `${row.case}: ${row.name}`)).size, rows.length)
       for (const row of rows) {

@@ -1,0 +1,60 @@
+/** Objects that live in another process, used by a client at its address, an authenticated Unix socket. */
+import * as Effect from "effect/Effect"
+import { type Case, type Contest, type Measure, openAll } from "../harness.ts"
+import type { Keeper } from "../keeper.ts"
+import * as Ours from "../ours/manager.ts"
+import { cpythonIdle, cpythonKeeper } from "../peers/cpython.ts"
+
+export const manager: Case = Effect.fnUntraced(function*(quick) {
+  const us = yield* Ours.manager
+  const peers = Object.entries(yield* openAll({ CPython: cpythonKeeper }))
+  const contest = (
+    shape: Pick<Contest, "name" | "unit" | "better">,
+    measure: (keeper: Keeper) => Measure
+  ): Contest => ({
+    ...shape,
+    rounds: quick ? 1 : 9,
+    ours: measure(us),
+    peers: Object.fromEntries(peers.map(([name, peer]) => [name, measure(peer)])),
+    floors: {}
+  })
+  const few = quick ? 100 : 1_000
+  const many = quick ? 1_000 : 10_000
+  const oneByOne = (name: string, what: keyof Keeper) =>
+    contest(
+      { name: `${name}, one after another`, unit: "us", better: "lower" },
+      ({ [what]: echo }) => Effect.map(echo(few, 1), (millis) => 1000 * millis / few)
+    )
+  const inFlight = (name: string, what: keyof Keeper, width: number, count: number) =>
+    contest(
+      { name: `${name}, ${width} in flight`, unit: "a second", better: "higher" },
+      ({ [what]: echo }) => Effect.map(echo(count, width), (millis) => count / (millis / 1000))
+    )
+  const idle: Contest = {
+    name: "a thousand idle proxies",
+    unit: "MiB",
+    better: "lower",
+    rounds: quick ? 1 : 3,
+    ...idleOf(quick ? 500 : 5_000)
+  }
+  return [
+    oneByOne("get of a value", "get"),
+    inFlight("get of a value", "get", 8, many),
+    inFlight("get of a value", "get", 64, many),
+    oneByOne("create and release", "created"),
+    inFlight("create and release", "created", 64, few),
+    oneByOne("put and get of a queue", "pairs"),
+    inFlight("put and get of a queue", "pairs", 64, many),
+    ...(process.platform === "linux" ? [idle] : [])
+  ]
+})
+
+/** More of them than a thousand, so that what comes with the first does not count. */
+const idleOf = (count: number): Pick<Contest, "ours" | "peers" | "floors"> => {
+  const perThousand = (mebibytes: number) => mebibytes * 1000 / count
+  return {
+    ours: Effect.map(Ours.idle(count), perThousand),
+    peers: { CPython: Effect.map(cpythonIdle(count), perThousand) },
+    floors: {}
+  }
+}
