@@ -6,20 +6,14 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import * as Layer from "effect/Layer"
 import * as Scope from "effect/Scope"
 import * as fc from "fast-check"
-import { builtIns } from "../../src/manager/internal/builtIns.ts"
 import { List } from "../../src/manager/internal/list.ts"
-import * as Server from "../../src/manager/internal/server.ts"
-import * as Manager from "../../src/manager/Manager.ts"
 import { contracts, type ObjectInfo, type Ref } from "../../src/remote/internal/control.ts"
 import * as DeclareObject from "../../src/remote/internal/declareObject.ts"
 import * as Proxies from "../../src/remote/internal/proxies.ts"
-import * as MemoryTransport from "../../src/wire/internal/memoryTransport.ts"
-import * as Session from "../../src/wire/Session.ts"
-import layer from "../fixtures/manager/objects.live.ts"
 import { Counter } from "../fixtures/manager/objects.ts"
+import * as Attended from "../support/attended.ts"
 
 type Step =
   | { readonly _tag: "create"; readonly client: number }
@@ -59,48 +53,24 @@ interface Account {
   stored: number
 }
 
-/** A client over a session of its own, which can be cut. */
-class Client {
-  readonly at: Proxies.ManagerSession
-  readonly cut: () => void
-  constructor(at: Proxies.ManagerSession, cut: () => void) {
-    this.at = at
-    this.cut = cut
-  }
-}
-
-const connect = (server: Server.Server, name: string) =>
-  Effect.gen(function*() {
-    const { ended, onRelease, serve } = server.attend(name)
-    const [here, there] = MemoryTransport.pair([name, "manager"])
-    const answering = yield* Session.make({ transport: here, serve, onRelease })
-    yield* Effect.forkScoped(Effect.andThen(answering.closed, Effect.sync(ended)))
-    const session = yield* Session.make({ transport: there })
-    return new Client(new Proxies.ManagerSession("model", () => "", session), () => there.destroy())
-  })
-
 interface Proxy {
   readonly object: number
-  readonly owner: Client
+  readonly owner: Attended.Client
   readonly proxy: Counter
   readonly scope: Scope.Closeable
 }
 
 const run = (steps: ReadonlyArray<Step>) =>
   Effect.gen(function*() {
-    const server = yield* Server.make(
-      { id: "model", address: () => "", builtIns, ticketExpiry: Number.POSITIVE_INFINITY },
-      // none of these objects makes others
-      Layer.provide(layer, Layer.succeed(Manager.Manager, undefined as never))
-    )
-    const root = yield* connect(server, "root")
-    const list = yield* DeclareObject.create(root.at, List, "model", { values: [] }) as Effect.Effect<
+    const server = yield* Attended.server
+    const root = yield* Attended.connect(server, "root")
+    const list = yield* DeclareObject.create(root.at, List, Attended.managerId, { values: [] }) as Effect.Effect<
       List,
       never,
       Scope.Scope
     >
-    const others: Array<Client> = []
-    for (let i = 0; i < clients; i++) others.push(yield* connect(server, `client ${i}`))
+    const others: Array<Attended.Client> = []
+    for (let i = 0; i < clients; i++) others.push(yield* Attended.connect(server, `client ${i}`))
 
     const accounts = new Map<number, Account>()
     let proxies: Array<Proxy> = []
@@ -110,9 +80,7 @@ const run = (steps: ReadonlyArray<Step>) =>
     let created = 0
     const account = (object: number) => accounts.get(object)!
 
-    const ask = (at: Proxies.ManagerSession, contract: typeof contracts[keyof typeof contracts], payload: unknown) =>
-      at.session.call(contract.method, payload) as Effect.Effect<any, never>
-    const lease = (owner: Client, object: number, obtain: (as: number) => Effect.Effect<unknown, unknown>) =>
+    const lease = (owner: Attended.Client, object: number, obtain: (as: number) => Effect.Effect<unknown, unknown>) =>
       Effect.gen(function*() {
         const scope = yield* Scope.make()
         const held = yield* Scope.provide(Proxies.hold(owner.at, Counter.key, obtain), scope)
@@ -120,14 +88,14 @@ const run = (steps: ReadonlyArray<Step>) =>
         account(object).leases++
       })
     const ticket = ({ owner, proxy }: Proxy) =>
-      Effect.map(ask(owner.at, contracts.ticket, Proxies.leaseOf(proxy)!.number), (ticket): Ref => ({
+      Effect.map(Attended.ask(owner.at, contracts.ticket, Proxies.leaseOf(proxy)!.number), (ticket): Ref => ({
         type: Counter.key,
-        manager: "model",
+        manager: Attended.managerId,
         address: "",
         ticket
       }))
-    const redeem = (owner: Client, object: number, { ticket, type }: Ref) =>
-      lease(owner, object, (as) => ask(owner.at, contracts.redeem, { type, ticket, as }))
+    const redeem = (owner: Attended.Client, object: number, { ticket, type }: Ref) =>
+      lease(owner, object, (as) => Attended.ask(owner.at, contracts.redeem, { type, ticket, as }))
 
     const perform = (step: Step): Effect.Effect<void, unknown> =>
       Effect.gen(function*() {
@@ -138,7 +106,7 @@ const run = (steps: ReadonlyArray<Step>) =>
             const object = created++
             const scope = yield* Scope.make()
             const proxy = yield* Scope.provide(
-              DeclareObject.create(owner!.at, Counter, "model", { initial: object }) as Effect.Effect<
+              DeclareObject.create(owner!.at, Counter, Attended.managerId, { initial: object }) as Effect.Effect<
                 Counter,
                 unknown,
                 Scope.Scope
@@ -184,7 +152,8 @@ const run = (steps: ReadonlyArray<Step>) =>
             return yield* lease(
               proxy.owner,
               proxy.object,
-              (as) => ask(proxy.owner.at, contracts.retain, { lease: Proxies.leaseOf(proxy.proxy)!.number, as })
+              (as) =>
+                Attended.ask(proxy.owner.at, contracts.retain, { lease: Proxies.leaseOf(proxy.proxy)!.number, as })
             )
           case "drop":
             if (proxy === undefined) return
@@ -199,7 +168,7 @@ const run = (steps: ReadonlyArray<Step>) =>
         }
       })
     const scope = yield* Effect.scope
-    const connectAgain = (i: number) => Scope.provide(connect(server, `client ${i}, again`), scope)
+    const connectAgain = (i: number) => Scope.provide(Attended.connect(server, `client ${i}, again`), scope)
 
     const expected = () => {
       for (const [object, { leases, stored, tickets }] of accounts) {
@@ -208,7 +177,7 @@ const run = (steps: ReadonlyArray<Step>) =>
       return [...accounts.values()].map(({ leases, stored, tickets }) => `${leases} ${tickets} ${stored}`).toSorted()
     }
     const found = Effect.map(
-      ask(root.at, contracts.debugInfo, undefined) as Effect.Effect<ReadonlyArray<typeof ObjectInfo.Type>>,
+      Attended.ask(root.at, contracts.debugInfo, undefined) as Effect.Effect<ReadonlyArray<typeof ObjectInfo.Type>>,
       (all) =>
         all.filter(({ type }) => type === Counter.key).map(({ leases, stored, tickets }) =>
           `${leases} ${tickets} ${stored}`

@@ -2,10 +2,12 @@ import { assert, describe, it } from "@effect/vitest"
 import * as AuthKey from "effect-multiprocessing/AuthKey"
 import * as Manager from "effect-multiprocessing/Manager"
 import { RemoteError } from "effect-multiprocessing/RemoteError"
+import { waitUntil } from "effect-multiprocessing/testing"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
+import * as Schedule from "effect/Schedule"
 import * as Schema from "effect/Schema"
 import * as Scope from "effect/Scope"
 import { readdirSync } from "node:fs"
@@ -69,6 +71,34 @@ describe("a proxy in a message", () => {
       const reason = yield* refused(decode(ref))
       assert.strictEqual(reason._tag, "ObjectGone")
       assert.include(reason.message, "another start")
+    }).pipe(Effect.scoped))
+
+  it.live("is not of another start to which a connection has moved on", () =>
+    Effect.gen(function*() {
+      const first = yield* Scope.make()
+      const before = yield* Scope.provide(started({ layer, address: "tcp://127.0.0.1:0" }), first)
+      const { address } = yield* Effect.scoped(Effect.flatMap(before.create(Counter, { initial: 0 }), encode))
+      const client = Context.get(
+        yield* Layer.build(Manager.connect({ address, reconnect: Schedule.spaced(5) })),
+        Manager.Manager
+      )
+      const ref = yield* Effect.scoped(Effect.flatMap(client.create(Counter, { initial: 3 }), encode))
+      yield* Scope.close(first, Exit.void)
+      const again = yield* started({ layer, address })
+      yield* waitUntil(Effect.map(Effect.exit(client.numberOfObjects), Exit.isSuccess))
+      const other = yield* Effect.flatMap(again.create(Counter, { initial: 4 }), encode)
+      // tickets of a start are counted from one, so this one's is now another's
+      assert.strictEqual((yield* refused(decode({ ...ref, ticket: other.ticket })))._tag, "ObjectGone")
+      assert.strictEqual(yield* Effect.flatMap(decode(other), (counter) => counter.get()), 4)
+    }).pipe(Effect.scoped))
+
+  it.live("finds its manager by another way when one is closed", () =>
+    Effect.gen(function*() {
+      const authKey = yield* AuthKey.random
+      const manager = yield* started({ layer, address: "tcp://127.0.0.1:0", authKey })
+      const ref = yield* Effect.flatMap(manager.create(Counter, { initial: 3 }), encode)
+      yield* Effect.scoped(Layer.build(Manager.connect({ address: ref.address, authKey })))
+      assert.strictEqual(yield* Effect.flatMap(decode(ref), (counter) => counter.get()), 3)
     }).pipe(Effect.scoped))
 
   it.live("is of the class that is expected", () =>

@@ -41,7 +41,8 @@ export const register = (manager: string, reach: Reach): Effect.Effect<void, nev
     Effect.sync(() => void known.set(manager, [...(known.get(manager) ?? []), reach])),
     () =>
       Effect.sync(() => {
-        const others = known.get(manager)!.filter((other) => other !== reach)
+        const ways = known.get(manager)!
+        const others = ways.toSpliced(ways.lastIndexOf(reach), 1)
         if (others.length === 0) known.delete(manager)
         else known.set(manager, others)
       })
