@@ -55,7 +55,10 @@ export interface Queue<A, RD, RE> {
    */
   readonly shutdown: (options?: { readonly immediate?: boolean }) => Effect.Effect<void, RemoteError>
   readonly isShutdown: Effect.Effect<boolean, RemoteError>
-  /** Takes items for as long as the queue is not shut down and empty. */
+  /**
+   * Takes items for as long as the queue is not shut down and empty, each when it is asked for: a consumer that stops
+   * leaves the rest to others. Where that costs too many questions, repeat `takeBetween`.
+   */
   readonly stream: Stream.Stream<A, ContainerError | RemoteError, RD>
   /** What is in it now, for several to look at, taken by nobody. */
   readonly iterator: Effect.Effect<RemoteIterator<A, RD>, RemoteError, Scope.Scope>

@@ -4,6 +4,7 @@ import * as Manager from "effect-multiprocessing/Manager"
 import * as ProcessLayer from "effect-multiprocessing/ProcessLayer"
 import * as RemoteJoinableQueue from "effect-multiprocessing/RemoteJoinableQueue"
 import * as RemoteQueue from "effect-multiprocessing/RemoteQueue"
+import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
@@ -67,6 +68,22 @@ describe("RemoteQueue", () => {
       yield* waiting(1)
       yield* queue.put(5)
       assert.strictEqual(yield* Fiber.join(taking), 5)
+    })
+  )
+
+  queues(
+    "leaves to others what a stream has not been asked for",
+    Effect.gen(function*() {
+      const queue = yield* RemoteQueue.make(Schema.Int)
+      yield* Effect.forEach([1, 2, 3, 4, 5], queue.put)
+      assert.deepStrictEqual(yield* Stream.runCollect(Stream.take(queue.stream, 2)), [1, 2])
+      const pulled = yield* Deferred.make<void>()
+      const consumer = yield* Effect.forkChild(
+        Stream.runForEach(queue.stream, () => Effect.andThen(Deferred.succeed(pulled, undefined), Effect.never))
+      )
+      yield* Deferred.await(pulled)
+      yield* Fiber.interrupt(consumer)
+      assert.deepStrictEqual(yield* queue.takeUpTo(9), [4, 5])
     })
   )
 

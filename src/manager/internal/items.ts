@@ -28,7 +28,7 @@ export const giveAll = (
 ): Effect.Effect<ReadonlyArray<Stored>, RemoteError> =>
   items.every(({ proxies }) => proxies === undefined)
     ? Exit.succeed(items.map(({ bytes }) => ({ bytes })))
-    : Effect.forEach(items, place.give)
+    : Effect.forEach(items, (item) => place.give(item))
 
 export const dropAll = (place: Place, items: Iterable<Kept>): void => {
   for (const item of items) place.drop(item)
@@ -36,7 +36,7 @@ export const dropAll = (place: Place, items: Iterable<Kept>): void => {
 
 /** One after the other, as far as the reader follows. What is read stays, also where it is dropped meanwhile. */
 export const snapshot = (place: Place, items: ReadonlyArray<Kept>): Stream.Stream<Stored, RemoteError> => {
-  const read = (items: ReadonlyArray<Kept>) => Stream.mapEffect(Stream.fromIterable(items), place.give)
+  const read = (items: ReadonlyArray<Kept>) => Stream.mapEffect(Stream.fromIterable(items), (item) => place.give(item))
   if (items.every(({ proxies }) => proxies === undefined)) {
     return Stream.fromIterable(items.map(({ bytes }) => ({ bytes })))
   }

@@ -3,9 +3,10 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Scope from "effect/Scope"
 import { contracts, type Ref } from "../../remote/internal/control.ts"
+import type { Implementation } from "../../remote/internal/implementation.ts"
 import * as Proxies from "../../remote/internal/proxies.ts"
 import type { RemoteError } from "../../wire/RemoteError.ts"
-import type { Kept, Leased, Place, Stored } from "./builtIn.ts"
+import type { BuiltIn, Kept, Leased, Place, Stored } from "./builtIn.ts"
 import { type Instance, noTicket } from "./objectTable.ts"
 import type { Server } from "./server.ts"
 
@@ -15,20 +16,42 @@ export interface Own {
   readonly server: Server
 }
 
-export const make = ({ scope, server }: Own): Place => ({
-  scope,
-  keep: ({ bytes, proxies }) =>
-    proxies === undefined || proxies.length === 0
+export const make = ({ scope, server }: Own): Place => new OwnPlace(scope, server)
+
+/** A class, since there is one for each object. */
+class OwnPlace implements Place {
+  readonly scope: Scope.Scope
+  private readonly server: Server
+
+  constructor(scope: Scope.Scope, server: Server) {
+    this.scope = scope
+    this.server = server
+  }
+
+  keep({ bytes, proxies }: Stored): Effect.Effect<Kept, RemoteError> {
+    return proxies === undefined || proxies.length === 0
       ? Exit.succeed({ bytes, proxies: undefined })
-      : Effect.map(keepAll(server, proxies), (proxies) => ({ bytes, proxies })),
-  give: ({ bytes, proxies }) =>
-    proxies === undefined
+      : Effect.map(keepAll(this.server, proxies), (proxies) => ({ bytes, proxies }))
+  }
+
+  give({ bytes, proxies }: Kept): Effect.Effect<Stored, RemoteError> {
+    return proxies === undefined
       ? Exit.succeed({ bytes })
-      : Effect.map(Effect.forEach(proxies, ({ ticket }) => ticket), (proxies): Stored => ({ bytes, proxies })),
-  drop: ({ proxies }: Kept) => proxies?.forEach(({ release }) => release()),
-  create: (builtIn, payload) => server.createStored(builtIn, payload),
-  fn: (id) => server.fn(id)
-})
+      : Effect.map(Effect.forEach(proxies, ({ ticket }) => ticket), (proxies): Stored => ({ bytes, proxies }))
+  }
+
+  drop({ proxies }: Kept): void {
+    proxies?.forEach(({ release }) => release())
+  }
+
+  create(builtIn: BuiltIn, payload: unknown): Effect.Effect<Ref, unknown> {
+    return this.server.createStored(builtIn, payload)
+  }
+
+  fn(id: string): Implementation | undefined {
+    return this.server.fn(id)
+  }
+}
 
 /** All of them or none. */
 const keepAll = (server: Server, refs: ReadonlyArray<Ref>): Effect.Effect<ReadonlyArray<Leased>, RemoteError> =>

@@ -11,9 +11,6 @@ import * as Holding from "./holding.ts"
 import type { JoinableQueue, Queue } from "./queue.ts"
 import { packing } from "./stored.ts"
 
-/** items of one question, where a stream or `takeAll` asks */
-const together = 256
-
 /** What both kinds of queues have. */
 export const methods = (item: Schema.Top) => {
   const { pack, unpack } = packing("item", item)
@@ -40,8 +37,9 @@ export const methods = (item: Schema.Top) => {
       shutdown: (options?: { readonly immediate?: boolean }) =>
         raw.shutdown({ immediate: options?.immediate === true }),
       isShutdown: Effect.suspend(() => raw.isShutdown()),
+      // One at a time: what a stream has taken and nobody has pulled yet would be lost with it.
       stream: Stream.paginate(undefined, () =>
-        Effect.matchEffect(take(together, undefined), {
+        Effect.matchEffect(take(1, undefined), {
           onSuccess: (items) => Effect.succeed([items, Option.some(undefined)] as const),
           onFailure: (error) =>
             error instanceof ContainerError && error.reason._tag === "QueueShutDown"

@@ -23,8 +23,20 @@ export interface Packing {
   readonly unpack: (stored: Stored) => Effect.Effect<unknown, RemoteError, any>
 }
 
+/** what was made for a Schema, by its name and order: it is the same for all proxies */
+const made = new WeakMap<Schema.Top, Map<string, Packing>>()
+
 /** `name` is how errors call the value. `sorted`: equal values have equal bytes, whatever the order of their keys. */
 export const packing = (name: string, schema: Schema.Top, { sorted = false } = {}): Packing => {
+  let known = made.get(schema)
+  if (known === undefined) made.set(schema, known = new Map())
+  const key = `${sorted} ${name}`
+  let found = known.get(key)
+  if (found === undefined) known.set(key, found = make(name, schema, sorted))
+  return found
+}
+
+const make = (name: string, schema: Schema.Top, sorted: boolean): Packing => {
   const codec = Codec.make(schema)
   const encodeFailed = (issue: string) => new EncodeFailed({ method: name, part: "payload", issue })
   const decodeFailed = (issue: string) => new DecodeFailed({ method: name, part: "success", issue })

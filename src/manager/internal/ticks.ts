@@ -4,26 +4,28 @@ import * as Stream from "effect/Stream"
 
 export class Ticks {
   private count = 0
-  private readonly waiting = new Set<() => void>()
+  /** made with the first who watches */
+  private waiting: Set<() => void> | undefined
 
   tick(): void {
     this.count++
-    for (const wake of this.waiting) wake()
+    if (this.waiting !== undefined) { for (const wake of this.waiting) wake() }
   }
 
   /** What there is now, and then after each change, or after several. */
   stream<A, E>(look: Effect.Effect<A, E>): Stream.Stream<A, E> {
     return Stream.suspend(() => {
+      const waiting = this.waiting ??= new Set()
       let seen = -1
       const next = Effect.callback<void>((resume) => {
         const wake = (): void => {
-          this.waiting.delete(wake)
+          waiting.delete(wake)
           seen = this.count
           resume(Effect.void)
         }
         if (seen !== this.count) return wake()
-        this.waiting.add(wake)
-        return Effect.sync(() => this.waiting.delete(wake))
+        waiting.add(wake)
+        return Effect.sync(() => waiting.delete(wake))
       })
       return Stream.fromEffectRepeat(Effect.andThen(next, look))
     })
