@@ -6,7 +6,9 @@ import * as Schema from "effect/Schema"
 import * as SchemaTransformation from "effect/SchemaTransformation"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
+import * as Now from "../../wire/internal/now.ts"
 import { RemoteError, UnknownMethod } from "../../wire/RemoteError.ts"
+import type { Session } from "../../wire/Session.ts"
 import { ManagerError, NotRegistered } from "../ManagerError.ts"
 import * as Contract from "./contract.ts"
 import { type MethodInfo, Ref, type TypeInfo } from "./control.ts"
@@ -117,20 +119,24 @@ const classOf = (declaration: Implementation.ObjectDeclaration, options: ObjectO
 const caller = (contract: Contract.Contract) => {
   const { stream, timeout } = contract
   const complete = Contract.constructForWire(contract)
-  const prepare = (proxy: object, input: unknown) =>
-    Effect.flatMap(
-      Proxies.living(proxy),
-      ({ at, number }) =>
-        Effect.map(complete(input), (payload) => ({ session: at.session, payload: [number, payload] }))
-    )
   const limit = () => timeout === undefined ? undefined : { timeout }
+  const ready = <A, E>(
+    proxy: object,
+    input: unknown,
+    use: (session: Session, payload: readonly [number, unknown]) => Effect.Effect<A, E, any>
+  ): Effect.Effect<A, E | RemoteError, any> =>
+    // what is there at once costs no step of the fiber: these are the calls that there are many of
+    Now.flatMap(Proxies.living(proxy), ({ at, number }) =>
+      Now.flatMap(complete(input), (payload) => use(at.session, [number, payload])))
   return stream
     ? (proxy: object, input: unknown) =>
       Stream.unwrap(
-        Effect.map(prepare(proxy, input), ({ payload, session }) => session.stream(contract.method, payload, limit()))
+        Effect.suspend(() =>
+          ready(proxy, input, (session, payload) => Effect.succeed(session.stream(contract.method, payload, limit())))
+        )
       )
     : (proxy: object, input: unknown) =>
-      Effect.flatMap(prepare(proxy, input), ({ payload, session }) => session.call(contract.method, payload, limit()))
+      Effect.suspend(() => ready(proxy, input, (session, payload) => session.call(contract.method, payload, limit())))
 }
 
 /** The constructor, asked of a manager: the object's first lease is under a number of ours before it is there. */
