@@ -7,6 +7,7 @@
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import * as Process from "effect-multiprocessing/Process"
 import * as ProcessLayer from "effect-multiprocessing/ProcessLayer"
+import type { RemoteError } from "effect-multiprocessing/RemoteError"
 import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
@@ -26,16 +27,22 @@ const InAChild = ProcessLayer.make({
   services: [Passwords]
 })
 
-/** A service made of a service: when the child dies, it asks the next one. Hashing twice does no harm. */
+/** Asks the next child when one dies. Hashing twice does no harm. */
+const again = <A, E, R>(call: Effect.Effect<A, E | RemoteError, R>) =>
+  Effect.catchReason(
+    call,
+    "RemoteError",
+    "ProcessExited",
+    ({ signal }) => Effect.andThen(Console.log(`  a child was ended by ${signal}: again`), call)
+  )
+
+/** A service made of a service. */
 const Resilient = Layer.effect(
   Passwords,
   Effect.map(Passwords, (passwords) => ({
     ...passwords,
-    hash: (payload) =>
-      passwords.hash(payload).pipe(
-        Effect.catchReason("RemoteError", "ProcessExited", ({ signal }) =>
-          Effect.andThen(Console.log(`  a child was ended by ${signal}: again`), passwords.hash(payload)))
-      )
+    hash: (payload) => again(passwords.hash(payload)),
+    verify: (payload) => again(passwords.verify(payload))
   }))
 )
 

@@ -148,7 +148,7 @@ describe("docs/examples", () => {
         const temporary = yield* folder
         const { code, stderr, stdout } = yield* run(join(examples, `${name}.ts`), [], { env: { TMPDIR: temporary } })
         assert.strictEqual(stderr, "")
-        assert.strictEqual(code, 0)
+        assert.strictEqual(code, 0, stdout)
         check(stdout.trimEnd().split("\n"))
         assert.deepStrictEqual(leftBehind(temporary), [])
       }))
