@@ -357,8 +357,10 @@ const connectTo = Effect.fnUntraced(function*(options: ConnectOptions): Effect.f
     const { session } = yield* line.pick(Control.declaration.id, undefined)
     if (current?.session === session) return current
     const at = yield* Managers.identified(session, name)
-    // Messages name the new start of a manager.
-    if (at.manager !== current?.manager) yield* Scope.provide(Managers.register(at.manager, reach), scope)
+    // Messages name the new start of a manager; the first is registered by who is made of it.
+    if (current !== undefined && at.manager !== current.manager) {
+      yield* Scope.provide(Managers.register(at.manager, reach), scope)
+    }
     return current = at
   })
   return yield* Client.make({

@@ -69,15 +69,14 @@ describe("numbers", () => {
       const { at, number } = yield* counted
       const scope = yield* Scope.make()
       const closed = yield* Deferred.make<void>()
-      const lease = yield* Effect.forkChild(Scope.provide(
-        Proxies.hold(at, Counter.key, (as) =>
-          Effect.andThen(
-            Deferred.await(closed),
-            ask(at, retain, { lease: number, as })
-          )),
-        scope
-      ))
-      yield* Effect.yieldNow
+      const lease = yield* Effect.forkChild(
+        Scope.provide(
+          Proxies.hold(at, Counter.key, (as) =>
+            Effect.andThen(Deferred.await(closed), ask(at, retain, { lease: number, as }))),
+          scope
+        ),
+        { startImmediately: true }
+      )
       yield* Scope.close(scope, Exit.void)
       yield* Deferred.succeed(closed, undefined)
       yield* Fiber.join(lease)

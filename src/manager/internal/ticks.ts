@@ -9,7 +9,7 @@ export class Ticks {
 
   tick(): void {
     this.count++
-    if (this.waiting !== undefined) { for (const wake of this.waiting) wake() }
+    for (const wake of this.waiting ?? []) wake()
   }
 
   /** What there is now, and then after each change, or after several. */
