@@ -2,6 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import * as AuthKey from "effect-multiprocessing/AuthKey"
 import * as Manager from "effect-multiprocessing/Manager"
 import { RemoteError } from "effect-multiprocessing/RemoteError"
+import * as RemoteList from "effect-multiprocessing/RemoteList"
 import { waitUntil } from "effect-multiprocessing/testing"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
@@ -106,7 +107,31 @@ describe("a proxy in a message", () => {
       const manager = yield* started({ layer, listen: false })
       const node = yield* manager.create(Node, { name: "a" })
       const ref = yield* Schema.encodeEffect(Node.schema)(node)
-      assert.strictEqual((yield* refused(decode(ref)))._tag, "ObjectGone")
+      assert.include((yield* Effect.flip(decode(ref))).message, Counter.key)
+      assert.strictEqual((yield* refused(decode({ ...ref, type: Counter.key })))._tag, "ObjectGone")
+    }).pipe(Effect.scoped))
+
+  it.live("is of the one of several classes that was sent", () =>
+    Effect.gen(function*() {
+      const manager = yield* started({ layer, listen: false })
+      const Any = Schema.Union([Counter.schema, Node.schema, RemoteList.schema(Schema.Int), Schema.String])
+      const list = yield* Effect.provideService(RemoteList.make(Any), Manager.Manager, manager)
+      yield* Effect.scoped(Effect.gen(function*() {
+        const inner = yield* Effect.provideService(RemoteList.make(Schema.Int, [9]), Manager.Manager, manager)
+        yield* list.extend([
+          yield* manager.create(Node, { name: "a" }),
+          inner,
+          "b",
+          yield* manager.create(Counter, { initial: 3 })
+        ])
+      }))
+      const [node, inner, text, counter] = yield* list.toArray
+      assert(node instanceof Node)
+      assert.strictEqual(yield* node.name(), "a")
+      assert.deepStrictEqual(yield* (inner as RemoteList.RemoteList<number>).toArray, [9])
+      assert.strictEqual(text, "b")
+      assert(counter instanceof Counter)
+      assert.strictEqual(yield* counter.get(), 3)
     }).pipe(Effect.scoped))
 })
 

@@ -160,7 +160,8 @@ export const create = (
 const isUnknown = (error: unknown): boolean => error instanceof RemoteError && error.reason instanceof UnknownMethod
 
 const schemaOf = (id: string, prototype: object): Schema.Top =>
-  Ref.pipe(
+  // The literal tells one class from another in a union of them.
+  Schema.Struct({ ...Ref.fields, type: Schema.Literal(id) }).pipe(
     Schema.decodeTo(
       Schema.declare<object>(
         (value): value is object =>

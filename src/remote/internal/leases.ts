@@ -24,7 +24,6 @@ const take = Effect.fnUntraced(function*(prototype: object, type: string, ref: R
   RemoteError,
   Scope.Scope
 > {
-  if (ref.type !== type) return yield* Effect.fail(Proxies.gone({ type }, `what arrived is a ${ref.type}`))
   // A process that only declares objects does not load what connects to managers.
   const { reach } = yield* Effect.promise(() => import("./managers.ts"))
   const at = yield* reach(ref)
