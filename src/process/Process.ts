@@ -9,6 +9,7 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
+import type * as Metric from "effect/Metric"
 import * as Option from "effect/Option"
 import type * as Scope from "effect/Scope"
 import type * as Sink from "effect/Sink"
@@ -62,6 +63,8 @@ export interface Process<out A, out E = never> {
   readonly kill: Effect.Effect<void, ProcessError>
   /** completes, with how it ended, when the process has ended */
   readonly sentinel: Effect.Effect<ProcessExited, ProcessError>
+  /** the process's own metrics, as it counts them now; a busy process answers when it gets to it */
+  readonly metrics: Effect.Effect<ReadonlyArray<Metric.Metric.Snapshot>, ProcessError | RemoteError>
   /** Lets go of an ended process; fails with `StillRunning` before. Closing again is nothing. */
   readonly close: Effect.Effect<void, ProcessError>
   /** what the child reads; ends when the sink does. Fails with `InvalidOption` unless `stdio.stdin` is `"pipe"` */
@@ -199,6 +202,7 @@ const makeHandle = (id: string, child: Child, running: Fiber.Fiber<any, any>): P
     terminate: open(child.signal("SIGTERM")),
     kill: open(child.signal("SIGKILL")),
     sentinel: open(child.exit),
+    metrics: open(child.metrics),
     close: Effect.suspend(() => {
       if (child.exited() === undefined) {
         return Effect.fail(new ProcessError({ reason: new StillRunning({ name, pid }) }))
@@ -274,4 +278,6 @@ export interface ActiveChild {
   readonly pid: number
   readonly identity: ReadonlyArray<number>
   readonly daemon: boolean
+  /** the child's own metrics, as it counts them now; a busy child answers when it gets to it */
+  readonly metrics: Effect.Effect<ReadonlyArray<Metric.Metric.Snapshot>, RemoteError>
 }

@@ -17,6 +17,7 @@ import * as Reaper from "../guard/internal/reaper.ts"
 import * as RunDirectory from "../guard/internal/runDirectory.ts"
 import * as Child from "./internal/child.ts"
 import * as CompileCache from "./internal/compileCache.ts"
+import * as Family from "./internal/family.ts"
 import type { Resolved } from "./internal/options.ts"
 import { ProcessError, SpawnerClosed } from "./ProcessError.ts"
 
@@ -96,6 +97,7 @@ export const layer = (options: Options = {}): Layer.Layer<Spawner, ProcessError>
         yield* Effect.forkScoped(Effect.promise(() => CompileCache.trim(CompileCache.folderBeside(directory.path))))
       }
       const lives = new Set<Child.Life>()
+      yield* Family.join(lives)
       let closed = false
       yield* Effect.addFinalizer(() => {
         closed = true

@@ -7,6 +7,7 @@
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import type * as Metric from "effect/Metric"
 import * as Option from "effect/Option"
 import * as References from "effect/References"
 import * as Result from "effect/Result"
@@ -19,11 +20,13 @@ import * as AuthKey from "../../wire/internal/authKey.ts"
 import * as CurrentProcess from "../../wire/internal/currentProcess.ts"
 import * as Frames from "../../wire/internal/frames.ts"
 import * as RealTime from "../../wire/internal/realTime.ts"
-import { Disconnected, ProtocolViolation } from "../../wire/RemoteError.ts"
+import { Disconnected, ProtocolViolation, type RemoteError } from "../../wire/RemoteError.ts"
 import * as Session from "../../wire/Session.ts"
 import * as Transport from "../../wire/Transport.ts"
 import * as Errors from "../ProcessError.ts"
 import { ProcessError } from "../ProcessError.ts"
+import * as Ask from "./ask.ts"
+import * as BuiltIns from "./builtIns.ts"
 import * as CompileCache from "./compileCache.ts"
 import * as EndBy from "./endBy.ts"
 import * as HandedSocket from "./handedSocket.ts"
@@ -48,6 +51,10 @@ export interface Child extends Launch.Launched {
   readonly identity: ReadonlyArray<number>
   readonly daemon: boolean
   readonly session: Session.Session
+  readonly ask: Ask.Ask
+  readonly metrics: Effect.Effect<ReadonlyArray<Metric.Metric.Snapshot>, RemoteError>
+  /** calls that it has not answered, without what the library asks */
+  readonly calls: () => number
   /** whether it was killed because an interrupted call had not let go of it */
   readonly forced: () => boolean
   /** Asks it to end, and makes sure that it does; again is the same end. */
@@ -67,6 +74,8 @@ export interface Owner {
 }
 
 export interface Life {
+  readonly launched: Launch.Launched
+  readonly state: () => typeof BuiltIns.State.Type
   readonly end: Effect.Effect<void>
   child: Child | undefined
 }
@@ -110,7 +119,19 @@ export const start = (owner: Owner, work: Work, options: Resolved): Effect.Effec
       )
       yield* Effect.addFinalizer(() => life.end)
       const { end, forced, stop } = life
-      return life.child = { ...launched, identity, daemon: options.daemon, session, forced, stop, end }
+      const ask = Ask.make(session)
+      return life.child = {
+        ...launched,
+        identity,
+        daemon: options.daemon,
+        session,
+        ask,
+        metrics: ask(BuiltIns.metrics, undefined),
+        calls: () => session.inFlight() - ask.open(),
+        forced,
+        stop,
+        end
+      }
     })
   )
 
@@ -232,6 +253,7 @@ const makeLife = Effect.fnUntraced(function*(
   const sessionScope = yield* Scope.make()
   let session: Session.Session | undefined
   let forced = false
+  let ending = false
   ours.on("error", () => {})
 
   /** Only its end frees a child from a call that does not yield, and us from waiting for it. */
@@ -286,11 +308,13 @@ const makeLife = Effect.fnUntraced(function*(
 
   const kill = (why: string): Effect.Effect<void> =>
     Effect.uninterruptible(Effect.suspend(() => {
+      ending = true
       signalGroup("SIGKILL", why)
       return Effect.andThen(exit, finish)
     }))
 
   const stop = yield* Effect.cached(Effect.uninterruptible(Effect.gen(function*() {
+    ending = true
     const deadlines = EndBy.limit(options.deadlines)
     // To a child that is not ready yet, the end of its socket says the same.
     if (session === undefined) ours.destroy()
@@ -303,6 +327,9 @@ const makeLife = Effect.fnUntraced(function*(
   })))
 
   const life = {
+    launched,
+    state: (): ReturnType<Life["state"]> =>
+      ending || launched.exited() !== undefined ? "ending" : life.child === undefined ? "starting" : "ready",
     child: undefined as Child | undefined,
     connect,
     forced: () => forced,

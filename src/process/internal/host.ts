@@ -23,6 +23,7 @@ import * as CurrentProcess from "../../wire/internal/currentProcess.ts"
 import type { Served } from "../../wire/Method.ts"
 import * as Session from "../../wire/Session.ts"
 import * as Transport from "../../wire/Transport.ts"
+import * as BuiltIns from "./builtIns.ts"
 import * as CompileCache from "./compileCache.ts"
 import * as EndBy from "./endBy.ts"
 import type { Failure, Preparation, Report } from "./preparation.ts"
@@ -99,7 +100,7 @@ const serve = Effect.fnUntraced(function*(
   report({ at: "ready" })
   const session = yield* Session.make({
     transport: Transport.fromSocket(socket, { peer: `parent (pid ${preparation.parent.pid})`, inlet }),
-    serve: hosting.serve.map((served) => noted(served, begun, answered)),
+    serve: [...hosting.serve.map((served) => noted(served, begun, answered)), ...BuiltIns.served],
     onRelease: hosting.onRelease,
     context: hosting.context
   })

@@ -1,0 +1,16 @@
+/** What answers the questions of builtIns.ts; loaded with the first of them. */
+import type * as Effect from "effect/Effect"
+import * as Metric from "effect/Metric"
+import type * as BuiltIns from "./builtIns.ts"
+import * as Family from "./family.ts"
+
+type Answers = {
+  readonly [Name in BuiltIns.Name]: (typeof BuiltIns)[Name] extends BuiltIns.BuiltIn<infer Payload, infer Success>
+    ? (payload: Payload) => Effect.Effect<Success>
+    : never
+}
+
+export const answers: Answers = {
+  metrics: () => Metric.snapshot,
+  kin: ({ timeout }) => Family.kin(timeout)
+}
