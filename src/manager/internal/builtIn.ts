@@ -8,6 +8,7 @@ import type * as Scope from "effect/Scope"
 import { Ref } from "../../remote/internal/control.ts"
 import type { Answer, Implementation, ObjectDeclaration } from "../../remote/internal/implementation.ts"
 import type { RemoteError } from "../../wire/RemoteError.ts"
+import type { Restore } from "./holding.ts"
 
 /** A value on its way: its proxies stand beside its bytes, which refer to them by number. */
 export const Stored = Schema.Struct({
@@ -27,6 +28,8 @@ export interface Kept {
 export interface Leased {
   /** a new ticket for it */
   readonly ticket: Effect.Effect<Ref, RemoteError>
+  /** once more, to be released by itself */
+  readonly share: () => Leased
   readonly release: () => void
 }
 
@@ -56,10 +59,13 @@ export interface Holder {
 export interface Place {
   /** closes when the object ends */
   readonly scope: Scope.Scope
-  /** Leases what a value refers to, as long as it is stored. An Exit where it refers to nothing. */
-  readonly keep: (stored: Stored) => Effect.Effect<Kept, RemoteError>
-  /** Makes a value ready to travel; it stays stored. An Exit where it refers to nothing. */
-  readonly give: (kept: Kept) => Effect.Effect<Stored, RemoteError>
+  /**
+   * Leases what values refer to, as long as they are stored: all of them or none. To be called uninterruptibly: who is
+   * interrupted afterwards would have leased what nobody gives back.
+   */
+  readonly keep: (values: ReadonlyArray<Stored>, restore: Restore) => Effect.Effect<ReadonlyArray<Kept>, RemoteError>
+  /** Makes values ready to travel, also where they are dropped meanwhile. */
+  readonly give: (values: ReadonlyArray<Kept>) => Effect.Effect<ReadonlyArray<Stored>, RemoteError>
   /** The value is stored no more. */
   readonly drop: (kept: Kept) => void
   /** A new object of this manager, and a ticket for it. */

@@ -5,6 +5,7 @@ import * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
 import { ContainerError, UnknownFunction } from "../ContainerError.ts"
 import { type Kept, type Place, Stored } from "./builtIn.ts"
+import { giveAll, keeping, onlyOne } from "./items.ts"
 import { type Packing, packing } from "./stored.ts"
 
 /** What a change answers: the new value, or what the function failed with, by its own Schema. */
@@ -39,7 +40,7 @@ export const change = (
       }
       packings.set(contract, ways)
     }
-    const payload = yield* ways.payload.unpack(yield* place.give(old))
+    const payload = yield* Effect.flatMap(onlyOne(giveAll(place, [old])), ways.payload.unpack)
     const answer = yield* Effect.result(
       implementation.call(id, payload) as Effect.Effect<unknown, unknown, Scope.Scope>
     )
@@ -50,10 +51,8 @@ export const change = (
         : Effect.fail(answer.failure)
     }
     const value = yield* ways.success.pack(answer.success)
-    // From here on nothing waits any more: a change that was seen by nobody would else be half of one.
-    return yield* Effect.uninterruptible(Effect.gen(function*() {
-      const kept = yield* place.keep(value)
-      keep(kept)
-      return { _tag: "Changed" as const, value: yield* place.give(kept) }
-    }))
+    return yield* keeping(place, [value], ([kept]) => {
+      keep(kept!)
+      return Effect.map(onlyOne(giveAll(place, [kept!])), (value) => ({ _tag: "Changed" as const, value }))
+    })
   })

@@ -8,6 +8,7 @@ import * as RunningTime from "../../wire/internal/runningTime.ts"
 import { LockNotHeld, SyncError } from "../SyncError.ts"
 import type { Behaviour, BuiltIn, Handler, Held, Holder, Place } from "./builtIn.ts"
 import { Condition, type Shared, type Sleep, type Wake } from "./condition.ts"
+import { dropAll, keeping } from "./items.ts"
 import { type Asleep, find, Mutex } from "./mutex.ts"
 import * as Waiting from "./waiting.ts"
 
@@ -139,8 +140,7 @@ const regain = (held: Held | undefined) =>
 const notHeld = (operation: string) => Exit.fail(new SyncError({ reason: new LockNotHeld({ operation }) }))
 
 const shared = Effect.fnUntraced(function*({ identity, stored }: typeof Shared.Type, place: Place) {
-  const kept = yield* place.keep(stored)
-  yield* Scope.addFinalizer(place.scope, Effect.sync(() => place.drop(kept)))
+  yield* keeping(place, [stored], (kept) => Scope.addFinalizer(place.scope, Effect.sync(() => dropAll(place, kept))))
   const mutex = find(identity)
   if (mutex !== undefined) return mutex
   const reason = new InvalidOption({ option: "lock", detail: "it is in another manager than the condition" })

@@ -4,7 +4,7 @@ import * as Exit from "effect/Exit"
 import * as Scope from "effect/Scope"
 import * as Implementation from "../../remote/internal/implementation.ts"
 import type { Behaviour, BuiltIn, Handler, Holder, Kept, Place, Stored } from "./builtIn.ts"
-import { dropAll, keepAll } from "./items.ts"
+import { dropAll, keeping } from "./items.ts"
 import { Iterator } from "./iterator.ts"
 import { byOrder, lend, type Placed } from "./lend.ts"
 
@@ -13,7 +13,7 @@ class Cursor implements Behaviour {
   private readonly place: Place
   private closed = false
 
-  constructor(place: Place, items: Array<Kept>) {
+  constructor(place: Place, items: ReadonlyArray<Kept>) {
     this.place = place
     this.items = items.map((item, order) => ({ ...item, order }))
   }
@@ -41,7 +41,7 @@ class Cursor implements Behaviour {
 export const iterator: BuiltIn = {
   declaration: Implementation.declarationOf(Iterator) as Implementation.ObjectDeclaration,
   make: ({ values }: { readonly values: ReadonlyArray<Stored> }, place) =>
-    Effect.flatMap(keepAll(place, values), (items) => {
+    keeping(place, values, (items) => {
       const cursor = new Cursor(place, items)
       return Effect.as(Scope.addFinalizer(place.scope, Effect.sync(cursor.end)), cursor)
     })

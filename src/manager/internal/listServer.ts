@@ -4,11 +4,10 @@ import * as Exit from "effect/Exit"
 import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import * as Implementation from "../../remote/internal/implementation.ts"
-import * as Now from "../../wire/internal/now.ts"
 import { ContainerError, IndexOutOfRange } from "../ContainerError.ts"
 import type { Behaviour, BuiltIn, Handler, Kept, Place, Stored } from "./builtIn.ts"
 import * as Change from "./change.ts"
-import { dropAll, giveAll, indexIn, keepAll, same, snapshot } from "./items.ts"
+import { dropAll, giveAll, handOver, indexIn, keeping, same, snapshot } from "./items.ts"
 import { iterator } from "./iteratorServer.ts"
 import { List } from "./list.ts"
 import { Ticks } from "./ticks.ts"
@@ -32,37 +31,30 @@ class Items implements Behaviour {
 
   readonly handlers: Readonly<Record<string, Handler>> = {
     extend: ({ values }: { readonly values: ReadonlyArray<Stored> }) =>
-      this.turn.now(() =>
-        Now.map(keepAll(this.place, values), (kept) => {
-          for (const one of kept) this.items.push(one)
-          this.ticks.tick()
-          return this.items.length
-        })
-      ),
+      this.turn.keeping(this.place, values, (kept) => {
+        for (const one of kept) this.items.push(one)
+        this.ticks.tick()
+        return Exit.succeed(this.items.length)
+      }),
     insert: ({ index, value }: { readonly index: number; readonly value: Stored }) =>
-      this.turn.now(() => Now.map(this.place.keep(value), (kept) => this.splice(index, 0, kept))),
+      this.turn.keeping(this.place, [value], (kept) => Exit.succeed(this.splice(index, 0, ...kept))),
     at: ({ index }: { readonly index: number }) =>
       this.turn.now(() => {
         const found = this.items.at(index)
         return giveAll(this.place, found === undefined ? [] : [found])
       }),
     put: ({ index, value }: { readonly index: number; readonly value: Stored }) =>
-      this.turn.now(() =>
-        this.has(index)
-          ? Now.flatMap(this.place.keep(value), (kept) => {
-            // Others may have made it shorter while the proxies in the value were leased.
-            if (this.has(index)) return Exit.succeed(this.splice(index, 1, kept))
-            this.place.drop(kept)
-            return this.outOfRange(index)
-          })
-          : this.outOfRange(index)
-      ),
+      this.turn.keeping(this.place, [value], (kept): Exit.Exit<void, ContainerError> => {
+        if (this.has(index)) return Exit.succeed(this.splice(index, 1, ...kept))
+        dropAll(this.place, kept)
+        return this.outOfRange(index)
+      }),
     pop: ({ index = -1 }: { readonly index?: number }) =>
       this.turn.now(() => {
         if (!this.has(index)) return Exit.succeed([])
         const popped = this.items.splice(indexIn(this.items.length, index), 1)
         this.ticks.tick()
-        return this.dropping(popped, giveAll(this.place, popped))
+        return handOver(this.place, popped)
       }),
     cut: ({ end, start }: Part) =>
       this.turn.now(() => {
@@ -128,19 +120,13 @@ class Items implements Behaviour {
     dropAll(this.place, this.items.splice(index, count, ...kept))
     this.ticks.tick()
   }
-
-  private dropping<A, E>(items: ReadonlyArray<Kept>, answer: Effect.Effect<A, E>): Effect.Effect<A, E> {
-    if (!Exit.isExit(answer)) return Effect.ensuring(answer, Effect.sync(() => dropAll(this.place, items)))
-    dropAll(this.place, items)
-    return answer
-  }
 }
 
 export const list: BuiltIn = {
   declaration: Implementation.declarationOf(List) as Implementation.ObjectDeclaration,
   make: ({ values }: { readonly values: ReadonlyArray<Stored> }, place) =>
-    Effect.flatMap(keepAll(place, values), (kept) => {
-      const items = new Items(place, kept)
+    keeping(place, values, (kept) => {
+      const items = new Items(place, [...kept])
       return Effect.as(Scope.addFinalizer(place.scope, items.end), items)
     })
 }

@@ -10,7 +10,7 @@ import { ContainerError, NotANumber } from "../ContainerError.ts"
 import type { Behaviour, BuiltIn, Handler, Kept, Place, Stored } from "./builtIn.ts"
 import * as Change from "./change.ts"
 import { Changes } from "./changes.ts"
-import { dropAll, giveAll, keepAll, same, snapshot } from "./items.ts"
+import { dropAll, giveAll, handOver, keeping, onlyOne, same, snapshot } from "./items.ts"
 import { iterator } from "./iteratorServer.ts"
 import { type Change as Event, Map_ } from "./map.ts"
 import { Turn } from "./turn.ts"
@@ -38,33 +38,30 @@ class Pairs implements Behaviour {
   readonly handlers: Readonly<Record<string, Handler>> = {
     get: ({ key }: { readonly key: Uint8Array }) => this.turn.now(() => this.found(key)),
     set: ({ key, value }: { readonly key: Uint8Array; readonly value: Stored }) =>
-      this.turn.now(() => Now.map(this.place.keep(value), (kept) => this.put(key, kept))),
-    setAll: ({ entries }: { readonly entries: Entries }) => this.turn.now(() => this.putAll(entries)),
+      this.turn.keeping(this.place, [value], ([kept]) => Exit.succeed(this.put(key, kept!))),
+    setAll: ({ entries }: { readonly entries: Entries }) =>
+      this.turn.keeping(this.place, valuesOf(entries), (kept) => Exit.succeed(this.putAll(entries, kept))),
     setDefault: ({ key, value }: { readonly key: Uint8Array; readonly value: Stored }) =>
-      this.turn.now(() => {
-        const pair = this.pair(key)
-        if (pair !== undefined) return this.place.give(pair.value)
-        return Now.flatMap(this.place.keep(value), (kept) => {
-          const meanwhile = this.pair(key)
-          if (meanwhile === undefined) this.put(key, kept)
-          else this.place.drop(kept)
-          return this.place.give(meanwhile?.value ?? kept)
-        })
-      }),
+      Now.flatMap(
+        this.turn.keeping(this.place, [value], ([kept]) => {
+          const pair = this.pair(key)
+          if (pair === undefined) this.put(key, kept!)
+          else this.place.drop(kept!)
+          return Exit.succeed(pair?.value ?? kept!)
+        }),
+        (value) => onlyOne(giveAll(this.place, [value]))
+      ),
     replace: ({ expected, key, value }: {
       readonly key: Uint8Array
       readonly expected: Uint8Array
       readonly value: Stored
     }) =>
-      this.turn.now(() => {
-        const is = () => same(this.pair(key)?.value.bytes ?? nothing, expected)
-        if (!is()) return Exit.succeed(false)
-        return Now.map(this.place.keep(value), (kept) => {
-          const still = is()
-          if (still) this.put(key, kept)
-          else this.place.drop(kept)
-          return still
-        })
+      this.turn.keeping(this.place, [value], ([kept]) => {
+        const pair = this.pair(key)
+        const is = pair !== undefined && same(pair.value.bytes, expected)
+        if (is) this.put(key, kept!)
+        else this.place.drop(kept!)
+        return Exit.succeed(is)
       }),
     add: ({ by, key }: { readonly key: Uint8Array; readonly by: number }) => this.turn.now(() => this.add(key, by)),
     change: ({ fn, initial, key }: {
@@ -72,34 +69,29 @@ class Pairs implements Behaviour {
       readonly initial: Stored
       readonly fn: string
     }) =>
-      this.turn.alone(
-        Effect.scoped(Effect.suspend(() => {
-          const pair = this.pair(key)
-          const put = (kept: Kept) => this.put(key, kept)
-          if (pair !== undefined) return Change.change(this.place, fn, pair.value, put)
-          return Effect.flatMap(
-            Effect.acquireRelease(this.place.keep(initial), (kept) => Effect.sync(() => this.place.drop(kept))),
-            (kept) => Change.change(this.place, fn, kept, put)
+      keeping(this.place, [initial], ([kept], restore) =>
+        restore(
+          this.turn.alone(
+            Effect.scoped(
+              Effect.suspend(() =>
+                Change.change(this.place, fn, this.pair(key)?.value ?? kept!, (kept) => this.put(key, kept))
+              )
+            )
           )
-        }))
-      ),
+        ).pipe(Effect.ensuring(Effect.sync(() => this.place.drop(kept!))))),
     has: ({ key }: { readonly key: Uint8Array }) => this.turn.now(() => Exit.succeed(this.pairs.has(nameOf(key)))),
     remove: ({ key }: { readonly key: Uint8Array }) => this.turn.now(() => Exit.succeed(this.remove(key))),
     pop: ({ key }: { readonly key: Uint8Array }) =>
-      this.turn.now(() =>
-        Now.map(this.found(key), (found) => {
-          this.remove(key)
-          return found
-        })
-      ),
+      this.turn.now(() => {
+        const value = this.take(key)
+        return handOver(this.place, value === undefined ? [] : [value])
+      }),
     popLast: () =>
       this.turn.now(() => {
         const pair = [...this.pairs.values()].at(-1)
         if (pair === undefined) return Exit.succeed([])
-        return Now.map(this.found(pair.key), (found) => {
-          this.remove(pair.key)
-          return found.map((value) => [pair.key, value] as const)
-        })
+        this.take(pair.key)
+        return Now.map(handOver(this.place, [pair.value]), ([value]) => [[pair.key, value] as const])
       }),
     size: () => this.turn.now(() => Exit.succeed(this.pairs.size)),
     clear: () =>
@@ -133,10 +125,8 @@ class Pairs implements Behaviour {
     dropAll(this.place, pairs.map(({ value }) => value))
   }
 
-  readonly putAll = (entries: Entries): Effect.Effect<void, unknown> =>
-    Now.map(keepAll(this.place, entries.map(([, value]) => value)), (kept) => {
-      entries.forEach(([key], i) => this.put(key, kept[i]!))
-    })
+  readonly putAll = (entries: Entries, kept: ReadonlyArray<Kept>): void =>
+    entries.forEach(([key], i) => this.put(key, kept[i]!))
 
   private read<A>(of: (pairs: ReadonlyArray<Pair>) => Stream.Stream<A, any>): Stream.Stream<A, any> {
     return Stream.unwrap(this.turn.now(() => Exit.succeed(of([...this.pairs.values()]))))
@@ -160,13 +150,19 @@ class Pairs implements Behaviour {
   }
 
   private remove(key: Uint8Array): boolean {
+    const value = this.take(key)
+    if (value !== undefined) this.place.drop(value)
+    return value !== undefined
+  }
+
+  /** The value, which is stored no more. */
+  private take(key: Uint8Array): Kept | undefined {
     const name = nameOf(key)
     const pair = this.pairs.get(name)
-    if (pair === undefined) return false
+    if (pair === undefined) return undefined
     this.pairs.delete(name)
-    this.place.drop(pair.value)
     this.events.publish({ _tag: "Removed", key })
-    return true
+    return pair.value
   }
 
   private add(key: Uint8Array, by: number): Exit.Exit<number, ContainerError> {
@@ -180,16 +176,14 @@ class Pairs implements Behaviour {
   }
 }
 
-/** what no value's bytes are */
-const nothing = new Uint8Array(0)
+const valuesOf = (entries: Entries): ReadonlyArray<Stored> => entries.map(([, value]) => value)
 
 export const map: BuiltIn = {
   declaration: Implementation.declarationOf(Map_) as Implementation.ObjectDeclaration,
-  make: ({ entries }: { readonly entries: Entries }, place) => {
-    const pairs = new Pairs(place)
-    return Effect.andThen(
-      pairs.putAll(entries),
-      Effect.as(Scope.addFinalizer(place.scope, Effect.sync(pairs.clear)), pairs)
-    )
-  }
+  make: ({ entries }: { readonly entries: Entries }, place) =>
+    keeping(place, valuesOf(entries), (kept) => {
+      const pairs = new Pairs(place)
+      pairs.putAll(entries, kept)
+      return Effect.as(Scope.addFinalizer(place.scope, Effect.sync(pairs.clear)), pairs)
+    })
 }

@@ -7,6 +7,8 @@ import type { Implementation } from "../../remote/internal/implementation.ts"
 import * as Proxies from "../../remote/internal/proxies.ts"
 import type { RemoteError } from "../../wire/RemoteError.ts"
 import type { BuiltIn, Kept, Leased, Place, Stored } from "./builtIn.ts"
+import type { Restore } from "./holding.ts"
+import { share } from "./items.ts"
 import { type Instance, noTicket } from "./objectTable.ts"
 import type { Server } from "./server.ts"
 
@@ -28,20 +30,20 @@ class OwnPlace implements Place {
     this.server = server
   }
 
-  keep({ bytes, proxies }: Stored): Effect.Effect<Kept, RemoteError> {
-    return proxies === undefined || proxies.length === 0
-      ? Exit.succeed({ bytes, proxies: undefined })
-      : Effect.map(keepAll(this.server, proxies), (proxies) => ({ bytes, proxies }))
+  keep(values: ReadonlyArray<Stored>, restore: Restore): Effect.Effect<ReadonlyArray<Kept>, RemoteError> {
+    return keepAll(this.server, values, restore)
   }
 
-  give({ bytes, proxies }: Kept): Effect.Effect<Stored, RemoteError> {
-    return proxies === undefined
-      ? Exit.succeed({ bytes })
-      : Effect.map(Effect.forEach(proxies, ({ ticket }) => ticket), (proxies): Stored => ({ bytes, proxies }))
+  give(values: ReadonlyArray<Kept>): Effect.Effect<ReadonlyArray<Stored>, RemoteError> {
+    return Effect.acquireUseRelease(
+      Effect.sync(() => values.map(share)),
+      (shared) => Effect.forEach(shared, toTravel),
+      (shared) => Effect.sync(() => shared.forEach((kept) => this.drop(kept)))
+    )
   }
 
   drop({ proxies }: Kept): void {
-    proxies?.forEach(({ release }) => release())
+    proxies?.forEach((leased) => leased.release())
   }
 
   create(builtIn: BuiltIn, payload: unknown): Effect.Effect<Ref, unknown> {
@@ -53,40 +55,64 @@ class OwnPlace implements Place {
   }
 }
 
-/** All of them or none. */
-const keepAll = (server: Server, refs: ReadonlyArray<Ref>): Effect.Effect<ReadonlyArray<Leased>, RemoteError> =>
-  Effect.uninterruptibleMask((restore) => {
-    const kept: Array<Leased> = []
-    return Effect.forEach(
-      refs,
-      (ref) =>
-        Effect.map(server.owns(ref) ? own(server, ref) : foreign(ref, restore), (leased) => {
-          kept.push(leased)
-        }),
-      { discard: true }
-    ).pipe(
-      Effect.onError(() => Effect.sync(() => kept.forEach(({ release }) => release()))),
-      Effect.as(kept)
-    )
-  })
+const toTravel = ({ bytes, proxies }: Kept): Effect.Effect<Stored, RemoteError> =>
+  proxies === undefined
+    ? Exit.succeed({ bytes })
+    : Effect.map(Effect.forEach(proxies, ({ ticket }) => ticket), (proxies): Stored => ({ bytes, proxies }))
+
+const keepAll = (
+  server: Server,
+  values: ReadonlyArray<Stored>,
+  restore: Restore
+): Effect.Effect<ReadonlyArray<Kept>, RemoteError> => {
+  const all: Array<Leased> = []
+  const lease = (ref: Ref) =>
+    Effect.tap(server.owns(ref) ? own(server, ref) : foreign(ref, restore), (leased) => {
+      all.push(leased)
+      return Effect.void
+    })
+  return Effect.forEach(
+    values,
+    ({ bytes, proxies }) =>
+      Effect.map(Effect.forEach(proxies ?? [], lease), (leased): Kept => ({
+        bytes,
+        proxies: leased.length === 0 ? undefined : leased
+      }))
+  ).pipe(Effect.onError(() => Effect.sync(() => all.forEach((leased) => leased.release()))))
+}
 
 const own = (server: Server, ref: Ref): Effect.Effect<Leased, RemoteError> => {
   const instance = server.table.redeem(ref, "stored")
   return instance === undefined
     ? Effect.fail(Proxies.gone(ref, noTicket))
-    : Effect.succeed(stored(server, instance))
+    : Effect.succeed(new OwnObject(server, instance))
 }
 
-const stored = (server: Server, instance: Instance): Leased => ({
-  ticket: Effect.sync(() => server.refer(instance)),
-  release: () => server.table.discount(instance, "stored")
-})
+class OwnObject implements Leased {
+  private readonly server: Server
+  private readonly instance: Instance
+
+  constructor(server: Server, instance: Instance) {
+    this.server = server
+    this.instance = instance
+  }
+
+  get ticket(): Effect.Effect<Ref> {
+    return Effect.sync(() => this.server.refer(this.instance))
+  }
+
+  share(): Leased {
+    this.server.table.count(this.instance, "stored")
+    return this
+  }
+
+  release(): void {
+    this.server.table.discount(this.instance, "stored")
+  }
+}
 
 /** Of another manager: this one is a client of that one, as long as the object is stored here. */
-const foreign = (
-  ref: Ref,
-  restore: <A, E>(effect: Effect.Effect<A, E>) => Effect.Effect<A, E>
-): Effect.Effect<Leased, RemoteError> =>
+const foreign = (ref: Ref, restore: Restore): Effect.Effect<Leased, RemoteError> =>
   Effect.gen(function*() {
     const scope = yield* Scope.make()
     const { reach } = yield* Effect.promise(() => import("../../remote/internal/managers.ts"))
@@ -98,12 +124,34 @@ const foreign = (
     })
     const lease = yield* Effect.onError(restore(Scope.provide(leased, scope)), (cause) =>
       Scope.close(scope, Exit.failCause(cause)))
-    return {
-      ticket: Effect.map(
-        lease.at.session.call(contracts.ticket.method, lease.number) as Effect.Effect<number, RemoteError>,
-        (ticket): Ref => ({ type, manager: lease.at.manager, address: lease.at.address(), ticket })
-      ),
-      release: () =>
-        void Effect.runFork(Scope.close(scope, Exit.void))
-    }
+    return new ForeignObject(lease, () =>
+      void Effect.runFork(Scope.close(scope, Exit.void)))
   })
+
+class ForeignObject implements Leased {
+  private readonly lease: Proxies.Lease
+  private readonly end: () => void
+  private shares = 1
+
+  constructor(lease: Proxies.Lease, end: () => void) {
+    this.lease = lease
+    this.end = end
+  }
+
+  get ticket(): Effect.Effect<Ref, RemoteError> {
+    const { at, number, type } = this.lease
+    return Effect.map(
+      at.session.call(contracts.ticket.method, number) as Effect.Effect<number, RemoteError>,
+      (ticket): Ref => ({ type, manager: at.manager, address: at.address(), ticket })
+    )
+  }
+
+  share(): Leased {
+    this.shares++
+    return this
+  }
+
+  release(): void {
+    if (--this.shares === 0) this.end()
+  }
+}

@@ -4,11 +4,10 @@ import * as Exit from "effect/Exit"
 import * as MutableList from "effect/MutableList"
 import * as Scope from "effect/Scope"
 import * as Implementation from "../../remote/internal/implementation.ts"
-import * as Now from "../../wire/internal/now.ts"
 import type { RemoteError } from "../../wire/RemoteError.ts"
 import { ContainerError, QueueShutDown, TooManyDone } from "../ContainerError.ts"
 import type { Behaviour, BuiltIn, Handler, Holder, Kept, Place, Stored } from "./builtIn.ts"
-import { dropAll, giveAll } from "./items.ts"
+import { dropAll, giveAll, keeping } from "./items.ts"
 import { iterator } from "./iteratorServer.ts"
 import { byOrder, lend, type Placed } from "./lend.ts"
 import { JoinableQueue, Queue, type Take } from "./queue.ts"
@@ -84,27 +83,26 @@ class Line implements Behaviour {
   })
 
   private put({ timeout, value }: Put): Effect.Effect<boolean, ContainerError | RemoteError> {
-    if (this.isShutdown) return shutDown()
-    return Now.flatMap(this.place.keep(value), (kept) => {
-      if (this.isShutdown) {
-        this.place.drop(kept)
-        return shutDown()
-      }
-      if (this.items.length < this.capacity && this.putters.size === 0) {
+    return keeping(this.place, [value], ([one], restore): Effect.Effect<boolean, ContainerError> => {
+      const kept = one!
+      if (!this.isShutdown && this.items.length < this.capacity && this.putters.size === 0) {
         this.append(kept)
         return Exit.succeed(true)
       }
-      if (timeout === 0) {
+      if (this.isShutdown || timeout === 0) {
         this.place.drop(kept)
-        return Exit.succeed(false)
+        return this.isShutdown ? shutDown() : Exit.succeed(false)
       }
-      return Waiting.wait<boolean, ContainerError>(timeout, Exit.succeed(false), (answer) => {
+      let begun = false
+      const wait = Waiting.wait<boolean, ContainerError>(timeout, Exit.succeed(false), (answer) => {
+        begun = true
         const putter = { kept, answer }
         this.putters.add(putter)
         return () => {
           if (this.putters.delete(putter)) this.place.drop(kept)
         }
       })
+      return Effect.ensuring(restore(wait), Effect.sync(() => begun ? undefined : this.place.drop(kept)))
     })
   }
 

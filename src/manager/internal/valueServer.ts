@@ -8,6 +8,7 @@ import { readMsgpack, writeMsgpack } from "../../wire/Message.ts"
 import { ContainerError, NotANumber } from "../ContainerError.ts"
 import type { Behaviour, BuiltIn, Handler, Kept, Place, Stored } from "./builtIn.ts"
 import * as Change from "./change.ts"
+import { giveAll, handOver, keeping, onlyOne, same } from "./items.ts"
 import { Ticks } from "./ticks.ts"
 import { Turn } from "./turn.ts"
 import { Value } from "./value.ts"
@@ -26,27 +27,27 @@ class Cell implements Behaviour {
   readonly handlers: Readonly<Record<string, Handler>> = {
     get: () => this.turn.now(this.look),
     set: ({ value }: { readonly value: Stored }) =>
-      this.turn.now(() => Now.map(this.place.keep(value), (kept) => this.put(kept))),
+      this.turn.keeping(this.place, [value], ([kept]) => {
+        this.place.drop(this.put(kept!))
+        return Exit.void
+      }),
     swap: ({ value }: { readonly value: Stored }) =>
-      this.turn.now(() =>
-        Now.flatMap(this.look(), (old) =>
-          Now.map(this.place.keep(value), (kept) => {
-            this.put(kept)
-            return old
-          }))
+      Now.flatMap(
+        this.turn.keeping(this.place, [value], ([kept]) => Exit.succeed(this.put(kept!))),
+        (old) => onlyOne(handOver(this.place, [old]))
       ),
     replace: ({ expected, value }: { readonly expected: Uint8Array; readonly value: Stored }) =>
-      this.turn.now(() => {
-        if (Buffer.compare(expected, this.kept.bytes) !== 0) return Exit.succeed(false)
-        return Now.map(this.place.keep(value), (kept) => {
-          this.put(kept)
-          return true
-        })
+      this.turn.keeping(this.place, [value], ([kept]) => {
+        const is = same(expected, this.kept.bytes)
+        this.place.drop(is ? this.put(kept!) : kept!)
+        return Exit.succeed(is)
       }),
     add: ({ by }: { readonly by: number }) => this.turn.now(() => this.add(by)),
     change: ({ fn }: { readonly fn: string }) =>
       this.turn.alone(
-        Effect.scoped(Effect.suspend(() => Change.change(this.place, fn, this.kept, (kept) => this.put(kept))))
+        Effect.scoped(
+          Effect.suspend(() => Change.change(this.place, fn, this.kept, (kept) => this.place.drop(this.put(kept))))
+        )
       ),
     changes: () => this.ticks.stream(Effect.suspend(() => this.turn.now(this.look)))
   }
@@ -55,13 +56,14 @@ class Cell implements Behaviour {
 
   readonly end = Effect.sync(() => this.place.drop(this.kept))
 
-  private readonly look = () => this.place.give(this.kept)
+  private readonly look = () => onlyOne(giveAll(this.place, [this.kept]))
 
-  private put(kept: Kept): void {
+  /** What was there before, which is stored no more. */
+  private put(kept: Kept): Kept {
     const old = this.kept
     this.kept = kept
-    this.place.drop(old)
     this.ticks.tick()
+    return old
   }
 
   private add(by: number): Exit.Exit<number, ContainerError> {
@@ -69,7 +71,7 @@ class Cell implements Behaviour {
     if (typeof found !== "number") {
       return Exit.fail(new ContainerError({ reason: new NotANumber({ found: typeof found }) }))
     }
-    this.put({ bytes: writeMsgpack(found + by), proxies: undefined })
+    this.place.drop(this.put({ bytes: writeMsgpack(found + by), proxies: undefined }))
     return Exit.succeed(found + by)
   }
 }
@@ -77,8 +79,8 @@ class Cell implements Behaviour {
 export const value: BuiltIn = {
   declaration: Implementation.declarationOf(Value) as Implementation.ObjectDeclaration,
   make: ({ value }: { readonly value: Stored }, place) =>
-    Effect.flatMap(place.keep(value), (kept) => {
-      const cell = new Cell(place, kept)
+    keeping(place, [value], ([kept]) => {
+      const cell = new Cell(place, kept!)
       return Effect.as(Scope.addFinalizer(place.scope, cell.end), cell)
     })
 }
