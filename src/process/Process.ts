@@ -26,7 +26,7 @@ import * as StandardStreams from "./internal/standardStreams.ts"
 import { HandleClosed, InvalidPayload, ProcessError, StillRunning } from "./ProcessError.ts"
 import * as Spawner from "./Spawner.ts"
 
-export type { ChildOptions, HostOptions, Stdio } from "./internal/options.ts"
+export type { ChildOptions, HostOptions, Logs, Stdio } from "./internal/options.ts"
 
 /**
  * A child process that runs one function.

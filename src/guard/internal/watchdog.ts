@@ -7,8 +7,8 @@
  */
 import { Worker } from "node:worker_threads"
 
-/** The child's end of the pipe, after the three standard streams and the session's socket. */
-export const descriptor = 4
+/** The child's end of the pipe, after the three standard streams, the session's socket and the log channel. */
+export const descriptor = 5
 
 /** It must be a string: a file would be found anew, by whatever loaders the child has. */
 const thread = `

@@ -97,7 +97,8 @@ export const start = (owner: Owner, work: Work, options: Resolved): Effect.Effec
       const launched = yield* Launch.launch(name, options, boot, socket.theirs, {
         env: { [owner.directory.mark.name]: owner.directory.mark.value },
         label: [name],
-        guard: owner.guard
+        guard: owner.guard,
+        context: yield* Effect.context<never>()
       }).pipe(
         Effect.onExit((exit) =>
           Effect.sync(() => {
@@ -169,6 +170,7 @@ const prepare = Effect.fnUntraced(function*(
     },
     parent: { name: self.name, pid: self.pid },
     argv: options.argv,
+    logs: options.logs,
     logLevel: yield* References.MinimumLogLevel,
     trace: Option.isNone(span)
       ? undefined
@@ -299,6 +301,7 @@ const makeLife = Effect.fnUntraced(function*(
       signalGroup("SIGKILL", "")
       return false
     }, remainsLimit)
+    launched.logs?.destroy()
     launched.stdout?.destroy()
     launched.stderr?.destroy()
     launched.stdin?.destroy()

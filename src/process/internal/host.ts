@@ -26,6 +26,8 @@ import * as Transport from "../../wire/Transport.ts"
 import * as BuiltIns from "./builtIns.ts"
 import * as CompileCache from "./compileCache.ts"
 import * as EndBy from "./endBy.ts"
+import * as Forwarder from "./forwarder.ts"
+import * as LogChannel from "./logChannel.ts"
 import type { Failure, Preparation, Report } from "./preparation.ts"
 
 export { version } from "./preparation.ts"
@@ -40,6 +42,7 @@ export const open = (preparation: Preparation, connection: {
   // A parent that leaves without having read all resets the connection; what counts is that it closes then.
   socket.on("error", () => {})
   socket.once("close", () => Deferred.doneUnsafe(parentGone, Exit.void))
+  if (preparation.logs === "forward") Forwarder.install(LogChannel.descriptor)
   CurrentProcess.set({
     ...preparation.process,
     pid: process.pid,

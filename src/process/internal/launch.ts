@@ -1,3 +1,4 @@
+import type * as Context from "effect/Context"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -10,15 +11,15 @@ import type { Guard } from "../../guard/internal/reaper.ts"
 import type { ProcessExited } from "../../wire/RemoteError.ts"
 import { ProcessError, SignalFailed, SpawnFailed } from "../ProcessError.ts"
 import * as ChildExit from "./exit.ts"
+import * as LastWords from "./lastWords.ts"
+import * as LogChannel from "./logChannel.ts"
+import * as Logs from "./logs.ts"
 import type { Resolved } from "./options.ts"
 import * as Tail from "./tail.ts"
 
 /** bytes of stderr that are kept for a late reader, and that an exit quotes */
 const kept = 64 * 1024
 const quoted = 8 * 1024
-
-/** milliseconds; what a dead child wrote last is in the pipe, but a grandchild may hold the pipe open */
-const lastWords = 200
 
 /** A started operating system's process, before and after it speaks our protocol. */
 export interface Launched {
@@ -29,7 +30,9 @@ export interface Launched {
   readonly stderr: Readable | null
   /** the last of what `stderr` has given */
   readonly stderrTail: Tail.Tail | undefined
-  /** completes when the process has been reaped */
+  /** the pipe of what it logs */
+  readonly logs: Readable | undefined
+  /** completes when the process has been reaped, and all that it logged has been given to the loggers */
   readonly exit: Effect.Effect<ProcessExited>
   readonly exited: () => ProcessExited | undefined
   /** to the process alone; nothing happens when it is gone */
@@ -45,7 +48,13 @@ export const launch = (
   options: Resolved,
   boot: URL,
   channel: Net.Socket,
-  extra: { readonly env: NodeJS.ProcessEnv; readonly label: ReadonlyArray<string>; readonly guard: Guard }
+  extra: {
+    readonly env: NodeJS.ProcessEnv
+    readonly label: ReadonlyArray<string>
+    readonly guard: Guard
+    /** whose loggers get what the child logs */
+    readonly context: Context.Context<never>
+  }
 ): Effect.Effect<Launched, ProcessError> =>
   Effect.callback<Launched, ProcessError>((resume) => {
     const failed = (error: NodeJS.ErrnoException) =>
@@ -65,8 +74,13 @@ export const launch = (
       child = ChildProcess.spawn(options.execPath, [...options.execArgv, fileURLToPath(boot), ...extra.label], {
         cwd: options.cwd,
         env: { ...options.env, ...extra.env },
-        // The watchdog's pipe says one thing, by its end; see watchdog.ts.
-        stdio: [...options.stdio, channel, ...(extra.guard === "watchdog" ? ["pipe" as const] : [])],
+        // See logChannel.ts. The watchdog's pipe says one thing, by its end; see watchdog.ts.
+        stdio: [
+          ...options.stdio,
+          channel,
+          options.logs === "forward" ? "pipe" : "ignore",
+          ...(extra.guard === "watchdog" ? ["pipe" as const] : [])
+        ],
         detached: options.group
       })
     } catch (error) {
@@ -77,7 +91,9 @@ export const launch = (
       return
     }
     child.on("error", () => {})
-    resume(Effect.succeed(observe(name, options, child, child.pid, oomKills)))
+    const logs = (child.stdio[LogChannel.descriptor] ?? undefined) as Readable | undefined
+    if (logs !== undefined) Logs.follow(logs, { name, pid: child.pid, context: extra.context })
+    resume(Effect.succeed(observe(name, options, child, child.pid, logs, oomKills)))
   })
 
 const observe = (
@@ -85,6 +101,7 @@ const observe = (
   options: Resolved,
   child: ChildProcess.ChildProcess,
   pid: number,
+  logs: Readable | undefined,
   oomKillsBefore: number | undefined
 ): Launched => {
   const exit = Deferred.makeUnsafe<ProcessExited>()
@@ -95,8 +112,6 @@ const observe = (
   child.once("exit", (code, signal) => {
     reaped = true
     const end = () => {
-      if (exited !== undefined) return
-      clearTimeout(timer)
       exited = ChildExit.describe({
         name,
         pid,
@@ -108,9 +123,10 @@ const observe = (
       })
       Deferred.doneUnsafe(exit, Exit.succeed(exited))
     }
-    const timer = setTimeout(end, lastWords)
-    if (child.stderr === null || child.stderr.readableEnded || child.stderr.destroyed) end()
-    else child.stderr.once("close", end)
+    const pipes = [child.stderr, logs].filter((pipe) => pipe !== null && pipe !== undefined)
+    let open = pipes.length
+    if (open === 0) end()
+    for (const pipe of pipes) LastWords.ofPipe(pipe, () => --open === 0 && end())
   })
   const kill = (target: number, signal: NodeJS.Signals): NodeJS.ErrnoException | undefined => {
     try {
@@ -127,6 +143,7 @@ const observe = (
     stdout: child.stdout,
     stderr: child.stderr,
     stderrTail: tail,
+    logs,
     exit: Deferred.await(exit),
     exited: () => exited,
     signal: (signal) =>

@@ -35,6 +35,11 @@ export interface HostOptions {
     readonly stderr?: Stdio | undefined
   } | undefined
   /**
+   * Where what the child logs goes. `"forward"`: to the loggers of the Context in which it is started. `"console"`: to its
+   * own standard output, as Effect's default logger writes it. Default `"forward"`
+   */
+  readonly logs?: Logs | undefined
+  /**
    * How long an interrupted call, or one whose `timeout` has passed, may keep the child busy before it must have let go:
    * then the child is killed. Infinity: as long as it likes. Default 5 seconds
    */
@@ -74,6 +79,15 @@ export interface ChildOptions extends Omit<HostOptions, "stdio"> {
  */
 export type Stdio = "ignore" | "inherit" | "pipe"
 
+/**
+ * What becomes of what a child logs.
+ *
+ * @stability unstable
+ * @category options
+ * @since 0.1.0
+ */
+export type Logs = "forward" | "console"
+
 export interface Resolved {
   readonly name: string | undefined
   readonly daemon: boolean
@@ -84,6 +98,7 @@ export interface Resolved {
   readonly execArgv: ReadonlyArray<string>
   readonly argv: ReadonlyArray<string>
   readonly stdio: readonly [Stdio, Stdio, Stdio]
+  readonly logs: Logs
   /** milliseconds */
   readonly forceAfter: number
   /** milliseconds */
@@ -110,6 +125,7 @@ export const resolve = (options: ChildOptions): Effect.Effect<Resolved, ProcessE
         options.stdio?.stdout ?? "inherit",
         options.stdio?.stderr ?? "inherit"
       ] as const,
+      logs: options.logs ?? "forward",
       forceAfter: millis("forceAfter", options.forceAfter ?? "5 seconds"),
       startTimeout: millis("startTimeout", options.startTimeout ?? "10 seconds"),
       deadlines: {

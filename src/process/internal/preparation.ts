@@ -6,6 +6,7 @@
  */
 import type { LogLevel } from "effect/LogLevel"
 import type { Guard } from "../../guard/internal/reaper.ts"
+import type { Logs } from "./options.ts"
 import type { Packages } from "./packages.ts"
 
 export const version = 1
@@ -33,6 +34,7 @@ export interface Preparation {
   }
   readonly parent: { readonly name: string; readonly pid: number }
   readonly argv: ReadonlyArray<string>
+  readonly logs: Logs
   readonly logLevel: LogLevel
   readonly trace: { readonly traceId: string; readonly spanId: string; readonly sampled: boolean } | undefined
 }
