@@ -33,7 +33,8 @@ import type { Update } from "./RemoteValue.ts"
  *
  * - Each operation is atomic.
  * - An index may be negative, as for `Array.prototype.at`: -1 is the last.
- * - What is looked for (`remove`, `indexOf`, `count`) is compared as it travels, proxies in it not.
+ * - What is looked for (`remove`, `indexOf`, `count`) is compared as it travels, and a proxy
+ *   in it by the object that it stands for.
  * - A value that holds proxies keeps their objects for as long as it is in the list; who reads it has leases of its own.
  * - `size` of a list that others change is true for a moment only. To read all of it, `stream` or `toArray`: what is in
  *   it when they begin.
@@ -95,7 +96,7 @@ export interface RemoteList<A, RD = never, RE = never> extends Remote.Instance<"
 
 const over = <S extends Schema.Top>(item: S) => {
   const { pack, unpack } = packing("list", item, { sorted: true })
-  const bytes = (value: unknown) => Effect.map(pack(value), ({ bytes }) => ({ bytes }))
+  const sought = (value: unknown) => Effect.map(pack(value), (value) => ({ value }))
   const part = (start?: number, end?: number) => ({
     ...start === undefined ? {} : { start },
     ...end === undefined ? {} : { end }
@@ -114,11 +115,11 @@ const over = <S extends Schema.Top>(item: S) => {
           (answer) => Typed.orFail(answer, unpack, packing(fn.id, fn.error).unpack)
         ),
       pop: (index = -1) => Effect.flatMap(raw.pop({ index }), first(unpack)),
-      remove: (value: unknown) => Effect.flatMap(bytes(value), raw.remove),
+      remove: (value: unknown) => Effect.flatMap(sought(value), raw.remove),
       removeRange: (start: number, end?: number) => raw.cut(part(start, end)),
-      indexOf: (value: unknown) => Effect.flatMap(bytes(value), raw.indexOf),
-      count: (value: unknown) => Effect.flatMap(bytes(value), raw.count),
-      includes: (value: unknown) => Effect.map(Effect.flatMap(bytes(value), raw.indexOf), (index) => index >= 0),
+      indexOf: (value: unknown) => Effect.flatMap(sought(value), raw.indexOf),
+      count: (value: unknown) => Effect.flatMap(sought(value), raw.count),
+      includes: (value: unknown) => Effect.map(Effect.flatMap(sought(value), raw.indexOf), (index) => index >= 0),
       size: Effect.suspend(() => raw.size()),
       reverse: Effect.suspend(() => raw.turn()),
       clear: Effect.suspend(() => Effect.asVoid(raw.cut({}))),

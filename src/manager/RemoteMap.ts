@@ -16,7 +16,7 @@ import type { RemoteError } from "../wire/RemoteError.ts"
 import type { ContainerError } from "./ContainerError.ts"
 import * as Cursor from "./internal/cursor.ts"
 import * as Internal from "./internal/map.ts"
-import { first, packing } from "./internal/stored.ts"
+import { first, named, packing } from "./internal/stored.ts"
 import * as Typed from "./internal/typed.ts"
 import type { RemoteIterator } from "./RemoteIterator.ts"
 import type { Update } from "./RemoteValue.ts"
@@ -45,7 +45,8 @@ export type Change<K> =
  * **Details**
  *
  * - Each operation is atomic.
- * - Keys are compared as they travel, whatever the order of their fields; they hold no proxies. Entries stay in the order
+ * - Keys are compared as they travel, whatever the order of their fields; one that holds a proxy fails
+ *   with `EncodeFailed`. Entries stay in the order
  *   in which their keys came.
  * - A value that holds proxies keeps their objects for as long as it is in the map; who reads it has leases of its own.
  *
@@ -73,7 +74,7 @@ export interface RemoteMap<K, V, KD = never, KE = never, VD = never, VE = never>
   readonly setAll: (entries: Iterable<readonly [K, V]>) => Effect.Effect<void, RemoteError, KE | VE>
   /** The value that is there; if there is none, this one, which is there then. */
   readonly setDefault: (key: K, value: V) => Effect.Effect<V, RemoteError, KE | VD | VE>
-  /** Sets it if it is as expected, by what travels; whether it was. */
+  /** Sets it if it is as expected, by what travels and by the objects that proxies in it stand for; whether it was. */
   readonly compareAndSet: (key: K, expected: V, value: V) => Effect.Effect<boolean, RemoteError, KE | VE>
   /** Adds to a value that travels as a number, from 0 if there is none; another fails with `NotANumber`. */
   readonly add: (key: K, by: number) => Effect.Effect<number, ContainerError | RemoteError, KE>
@@ -125,7 +126,7 @@ export type Of<K extends Schema.Top, V extends Schema.Top> = RemoteMap<
 >
 
 const packings = (key: Schema.Top, value: Schema.Top) => ({
-  keys: packing("key", key, { sorted: true }),
+  keys: packing("key", key, named),
   values: packing("value", value, { sorted: true })
 })
 
@@ -149,7 +150,7 @@ const over = <K extends Schema.Top, V extends Schema.Top>(keySchema: K, valueSch
       compareAndSet: (name: unknown, expected: unknown, value: unknown) =>
         Effect.flatMap(
           Effect.all([both(name, value), values.pack(expected)]),
-          ([payload, { bytes }]) => raw.replace({ ...payload, expected: bytes })
+          ([payload, expected]) => raw.replace({ ...payload, expected })
         ),
       add: (name: unknown, amount: number) => Effect.flatMap(key(name), (key) => raw.add({ key, by: amount })),
       update: (name: unknown, initial: unknown, fn: Update<unknown>) =>

@@ -15,7 +15,7 @@ import type * as Remote from "../remote/Remote.ts"
 import type { RemoteError } from "../wire/RemoteError.ts"
 import * as Cursor from "./internal/cursor.ts"
 import * as Internal from "./internal/set.ts"
-import { packing } from "./internal/stored.ts"
+import { named, packing } from "./internal/stored.ts"
 import * as Typed from "./internal/typed.ts"
 import type { RemoteIterator } from "./RemoteIterator.ts"
 
@@ -29,8 +29,8 @@ import type { RemoteIterator } from "./RemoteIterator.ts"
  *
  * **Details**
  *
- * Each operation is atomic. Members are compared as they travel, whatever the order of their fields; they hold no
- * proxies.
+ * Each operation is atomic. Members are compared as they travel, whatever the order of their fields; one that
+ * holds a proxy fails with `EncodeFailed`.
  *
  * **Example** (Each page once, whoever comes first)
  *
@@ -71,7 +71,7 @@ export interface RemoteSet<A, RD = never, RE = never> extends Remote.Instance<"e
 }
 
 const pack = (item: Schema.Top) => {
-  const { pack } = packing("member", item, { sorted: true })
+  const { pack } = packing("member", item, named)
   return (
     members: Iterable<unknown>
   ): Effect.Effect<{ readonly members: ReadonlyArray<Uint8Array> }, RemoteError, any> =>

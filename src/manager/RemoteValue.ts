@@ -61,7 +61,7 @@ export interface RemoteValue<A, RD = never, RE = never> extends Remote.Instance<
   readonly set: (value: A) => Effect.Effect<void, RemoteError, RE>
   /** Sets it, and gives what was there before. */
   readonly getAndSet: (value: A) => Effect.Effect<A, RemoteError, RD | RE>
-  /** Sets it if it is as expected, by what travels; whether it was. */
+  /** Sets it if it is as expected, by what travels and by the objects that proxies in it stand for; whether it was. */
   readonly compareAndSet: (expected: A, value: A) => Effect.Effect<boolean, RemoteError, RE>
   /** Adds to a value that travels as a number, and gives the sum; another fails with `NotANumber`. */
   readonly add: (by: number) => Effect.Effect<number, ContainerError | RemoteError>
@@ -88,7 +88,7 @@ const over = <S extends Schema.Top>(item: S) => {
       compareAndSet: (expected: S["Type"], value: S["Type"]) =>
         Effect.flatMap(
           Effect.all([pack(expected), pack(value)]),
-          ([{ bytes }, value]) => raw.replace({ expected: bytes, value })
+          ([expected, value]) => raw.replace({ expected, value })
         ),
       add: (by: number) => raw.add({ by }),
       update: (fn: Update<S["Type"]>) =>

@@ -3,9 +3,11 @@ import { ContainerError } from "effect-multiprocessing/ContainerError"
 import * as Manager from "effect-multiprocessing/Manager"
 import * as Remote from "effect-multiprocessing/Remote"
 import * as RemoteArray from "effect-multiprocessing/RemoteArray"
+import type { RemoteError } from "effect-multiprocessing/RemoteError"
 import * as RemoteList from "effect-multiprocessing/RemoteList"
 import * as RemoteMap from "effect-multiprocessing/RemoteMap"
 import * as RemoteNamespace from "effect-multiprocessing/RemoteNamespace"
+import * as RemoteQueue from "effect-multiprocessing/RemoteQueue"
 import * as RemoteSet from "effect-multiprocessing/RemoteSet"
 import * as RemoteValue from "effect-multiprocessing/RemoteValue"
 import * as Effect from "effect/Effect"
@@ -284,6 +286,76 @@ describe("RemoteMap", () => {
       }))
       yield* map.set("first", { counters: [] })
       assert.strictEqual(yield* manager.numberOfObjects, 1)
+    })
+  )
+})
+
+const twoCounters = Effect.all([Counter.create({ initial: 1 }), Counter.create({ initial: 1 })])
+
+describe("proxies in what is compared", () => {
+  containers(
+    "are the objects that they stand for",
+    Effect.gen(function*() {
+      const [a, b] = yield* twoCounters
+      const again = yield* Remote.retain(a)
+      const list = yield* RemoteList.make(Counter.schema, [b, a, b])
+      assert.strictEqual(yield* list.indexOf(again), 1)
+      assert.strictEqual(yield* list.count(b), 2)
+      assert.isTrue(yield* list.remove(again))
+      assert.isFalse(yield* list.includes(a))
+      assert.isFalse(yield* list.remove(again))
+      assert.strictEqual(yield* list.size, 2)
+      const value = yield* RemoteValue.make(Schema.NullOr(Counter.schema), a)
+      assert.isFalse(yield* value.compareAndSet(b, null))
+      assert.isFalse(yield* value.compareAndSet(null, b))
+      assert.isTrue(yield* value.compareAndSet(again, b))
+      assert.isTrue(yield* value.compareAndSet(b, null))
+      const map = yield* RemoteMap.make(Schema.String, Schema.Struct({ pair: Schema.Array(Counter.schema) }))
+      yield* map.set("x", { pair: [a, b] })
+      assert.isFalse(yield* map.compareAndSet("x", { pair: [b, a] }, { pair: [] }))
+      assert.isFalse(yield* map.compareAndSet("y", { pair: [a, b] }, { pair: [] }))
+      assert.isTrue(yield* map.compareAndSet("x", { pair: [again, b] }, { pair: [] }))
+    })
+  )
+
+  containers(
+    "are not kept by what was not stored",
+    Effect.gen(function*() {
+      const manager = yield* Manager.Manager
+      const list = yield* RemoteList.make(Counter.schema)
+      const value = yield* RemoteValue.make(Schema.NullOr(Counter.schema), null)
+      const map = yield* RemoteMap.make(Schema.String, Counter.schema)
+      const queue = yield* RemoteQueue.make(Counter.schema, { capacity: 1 })
+      yield* Effect.scoped(Effect.gen(function*() {
+        const [a, b] = yield* twoCounters
+        yield* list.indexOf(a)
+        yield* Effect.flip(list.set(3, a))
+        yield* value.compareAndSet(a, b)
+        yield* map.setDefault("a", a)
+        yield* map.setDefault("a", b)
+        yield* map.remove("a")
+        yield* queue.put(a)
+        assert.isFalse(yield* queue.offer(b))
+        yield* queue.shutdown({ immediate: true })
+        yield* Effect.flip(queue.put(b))
+      }))
+      assert.strictEqual(yield* manager.numberOfObjects, 4)
+    })
+  )
+
+  containers(
+    "are no keys, and no members",
+    Effect.gen(function*() {
+      const counter = yield* Counter.create({ initial: 1 })
+      const Key = Schema.Union([Schema.String, Counter.schema])
+      const map = yield* RemoteMap.make(Key, Schema.Int)
+      yield* map.set("a", 1)
+      const set = yield* RemoteSet.make(Key, ["a"])
+      for (const refused of [map.set(counter, 1), map.get(counter), set.add(counter), RemoteSet.make(Key, [counter])]) {
+        const { reason } = yield* Effect.flip(refused as Effect.Effect<unknown, RemoteError, Scope.Scope>)
+        assert.strictEqual(reason._tag, "EncodeFailed")
+      }
+      assert.isTrue(yield* set.has("a"))
     })
   )
 })

@@ -2,6 +2,8 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Manager from "effect-multiprocessing/Manager"
 import * as Remote from "effect-multiprocessing/Remote"
+import * as RemoteList from "effect-multiprocessing/RemoteList"
+import * as RemoteMap from "effect-multiprocessing/RemoteMap"
 import { waitUntil } from "effect-multiprocessing/testing"
 import * as Context from "effect/Context"
 import * as Deferred from "effect/Deferred"
@@ -13,7 +15,6 @@ import * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
 import { packing } from "../../src/manager/internal/stored.ts"
 import { Value } from "../../src/manager/internal/value.ts"
-import * as RemoteMap from "../../src/manager/RemoteMap.ts"
 import objects from "../fixtures/manager/objects.live.ts"
 import { Counter } from "../fixtures/manager/objects.ts"
 
@@ -121,6 +122,15 @@ describe("a container that holds objects of another manager", () => {
         { concurrency: 2 }
       )
       assert.sameMembers([...olds, ...(yield* contents(value))], [1, 2, 3])
+    }))
+
+  two("knows them again", (other) =>
+    Effect.gen(function*() {
+      const [a, b] = yield* created(other, 1, 1)
+      const list = yield* RemoteList.make(Counter.schema, [a!, b!])
+      assert.strictEqual(yield* list.indexOf(yield* Remote.retain(b!)), 1)
+      assert.isTrue(yield* list.remove(a!))
+      assert.isFalse(yield* list.remove(a!))
     }))
 
   // Tickets that were not used must not keep the test waiting.

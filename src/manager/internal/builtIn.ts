@@ -26,6 +26,8 @@ export interface Kept {
 
 /** An object, of this manager or another, that is leased because it is stored. */
 export interface Leased {
+  /** equal for all that stand for one object */
+  readonly identity: string
   /** a new ticket for it */
   readonly ticket: Effect.Effect<Ref, RemoteError>
   /** once more, to be released by itself */

@@ -64,4 +64,9 @@ export const onlyOne = (
 /** As `Array.prototype.slice` understands it. */
 export const indexIn = (size: number, index: number): number => index < 0 ? size + index : index
 
-export const same = (a: Uint8Array, b: Uint8Array): boolean => Buffer.compare(a, b) === 0
+/** Whether two values travel in the same way, and stand for the same objects. */
+export const same = (a: Kept, b: Kept): boolean =>
+  Buffer.compare(a.bytes, b.bytes) === 0 && identities(a) === identities(b)
+
+const identities = ({ proxies }: Kept): string =>
+  proxies === undefined ? "" : proxies.map(({ identity }) => identity).join()

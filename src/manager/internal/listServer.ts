@@ -4,6 +4,7 @@ import * as Exit from "effect/Exit"
 import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import * as Implementation from "../../remote/internal/implementation.ts"
+import type { RemoteError } from "../../wire/RemoteError.ts"
 import { ContainerError, IndexOutOfRange } from "../ContainerError.ts"
 import type { Behaviour, BuiltIn, Handler, Kept, Place, Stored } from "./builtIn.ts"
 import * as Change from "./change.ts"
@@ -16,6 +17,10 @@ import { Turn } from "./turn.ts"
 interface Part {
   readonly start?: number
   readonly end?: number
+}
+
+interface Sought {
+  readonly value: Stored
 }
 
 class Items implements Behaviour {
@@ -65,15 +70,14 @@ class Items implements Behaviour {
         if (cut.length > 0) this.ticks.tick()
         return Exit.succeed(cut.length)
       }),
-    remove: ({ bytes }: { readonly bytes: Uint8Array }) =>
-      this.turn.now(() => {
-        const index = this.indexOf(bytes)
+    remove: ({ value }: Sought) =>
+      this.seek(value, (is) => {
+        const index = this.items.findIndex(is)
         if (index >= 0) this.splice(index, 1)
-        return Exit.succeed(index >= 0)
+        return index >= 0
       }),
-    indexOf: ({ bytes }: { readonly bytes: Uint8Array }) => this.turn.now(() => Exit.succeed(this.indexOf(bytes))),
-    count: ({ bytes }: { readonly bytes: Uint8Array }) =>
-      this.turn.now(() => Exit.succeed(this.items.filter((item) => same(item.bytes, bytes)).length)),
+    indexOf: ({ value }: Sought) => this.seek(value, (is) => this.items.findIndex(is)),
+    count: ({ value }: Sought) => this.seek(value, (is) => this.items.filter(is).length),
     size: () => this.turn.now(() => Exit.succeed(this.items.length)),
     turn: () =>
       this.turn.now(() => {
@@ -112,8 +116,12 @@ class Items implements Behaviour {
     return Exit.fail(new ContainerError({ reason: new IndexOutOfRange({ index, size: this.items.length }) }))
   }
 
-  private indexOf(bytes: Uint8Array): number {
-    return this.items.findIndex((item) => same(item.bytes, bytes))
+  private seek<A>(value: Stored, look: (is: (item: Kept) => boolean) => A): Effect.Effect<A, RemoteError> {
+    return this.turn.keeping(this.place, [value], ([sought]) => {
+      const found = look((item) => same(item, sought!))
+      this.place.drop(sought!)
+      return Exit.succeed(found)
+    })
   }
 
   private splice(index: number, count: number, ...kept: ReadonlyArray<Kept>): void {

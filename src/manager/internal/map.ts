@@ -29,7 +29,7 @@ export class Map_ extends Remote.Object<Map_>()("effect-multiprocessing/Map", {
     setAll: { payload: { entries } },
     /** what is there, or has just been put there */
     setDefault: { payload: { key, value: Stored }, success: Stored },
-    replace: { payload: { key, expected: Schema.Uint8Array, value: Stored }, success: Schema.Boolean },
+    replace: { payload: { key, expected: Stored, value: Stored }, success: Schema.Boolean },
     add: { payload: { key, by: Schema.Number }, success: Schema.Number, error: ContainerError },
     change: { payload: { key, initial: Stored, fn: Schema.String }, success: Changed, error: ContainerError },
     has: { payload: { key }, success: Schema.Boolean },

@@ -53,14 +53,15 @@ class Pairs implements Behaviour {
       ),
     replace: ({ expected, key, value }: {
       readonly key: Uint8Array
-      readonly expected: Uint8Array
+      readonly expected: Stored
       readonly value: Stored
     }) =>
-      this.turn.keeping(this.place, [value], ([kept]) => {
+      this.turn.keeping(this.place, [expected, value], ([expected, kept]) => {
         const pair = this.pair(key)
-        const is = pair !== undefined && same(pair.value.bytes, expected)
+        const is = pair !== undefined && same(pair.value, expected!)
         if (is) this.put(key, kept!)
         else this.place.drop(kept!)
+        this.place.drop(expected!)
         return Exit.succeed(is)
       }),
     add: ({ by, key }: { readonly key: Uint8Array; readonly by: number }) => this.turn.now(() => this.add(key, by)),

@@ -88,6 +88,8 @@ const own = (server: Server, ref: Ref): Effect.Effect<Leased, RemoteError> => {
     : Effect.succeed(new OwnObject(server, instance))
 }
 
+const identity = (manager: string, object: number): string => `${manager} ${object}`
+
 class OwnObject implements Leased {
   private readonly server: Server
   private readonly instance: Instance
@@ -95,6 +97,10 @@ class OwnObject implements Leased {
   constructor(server: Server, instance: Instance) {
     this.server = server
     this.instance = instance
+  }
+
+  get identity(): string {
+    return identity(this.server.id, this.instance.id)
   }
 
   get ticket(): Effect.Effect<Ref> {
@@ -119,23 +125,36 @@ const foreign = (ref: Ref, restore: Restore): Effect.Effect<Leased, RemoteError>
     const { ticket, type } = ref
     const leased = Effect.gen(function*() {
       const at = yield* reach(ref)
-      return yield* Proxies.hold(at, type, (as) =>
-        at.session.call(contracts.redeem.method, { type, ticket, as }) as Effect.Effect<void, RemoteError>)
+      let object = 0
+      const redeem = (as: number) =>
+        Effect.map(
+          at.session.call(contracts.redeem.method, { type, ticket, as }) as Effect.Effect<number, RemoteError>,
+          (redeemed) => {
+            object = redeemed
+          }
+        )
+      return { lease: yield* Proxies.hold(at, type, redeem), object }
     })
-    const lease = yield* Effect.onError(restore(Scope.provide(leased, scope)), (cause) =>
+    const { lease, object } = yield* Effect.onError(restore(Scope.provide(leased, scope)), (cause) =>
       Scope.close(scope, Exit.failCause(cause)))
-    return new ForeignObject(lease, () =>
+    return new ForeignObject(lease, object, () =>
       void Effect.runFork(Scope.close(scope, Exit.void)))
   })
 
 class ForeignObject implements Leased {
   private readonly lease: Proxies.Lease
+  private readonly object: number
   private readonly end: () => void
   private shares = 1
 
-  constructor(lease: Proxies.Lease, end: () => void) {
+  constructor(lease: Proxies.Lease, object: number, end: () => void) {
     this.lease = lease
+    this.object = object
     this.end = end
+  }
+
+  get identity(): string {
+    return identity(this.lease.at.manager, this.object)
   }
 
   get ticket(): Effect.Effect<Ref, RemoteError> {

@@ -99,7 +99,7 @@ export class Server {
       redeem: ({ as, ...ref }: { readonly type: string; readonly ticket: number; readonly as: number }) => {
         const instance = table.redeem(ref, "leases")
         if (instance === undefined) return Effect.fail(gone(ref, noTicket))
-        return attendant.lease(as, instance) ? Effect.void : notFree(instance.type, as)
+        return attendant.lease(as, instance) ? Effect.succeed(instance.id) : notFree(instance.type, as)
       },
       retain: ({ as, lease }: { readonly lease: number; readonly as: number }) => {
         const instance = attendant.instance(lease)
@@ -208,8 +208,12 @@ export class Server {
     return { type: instance.type, manager: id, address: address(), ticket: this.table.issue(instance) }
   }
 
+  get id(): string {
+    return this.options.id
+  }
+
   owns(ref: Ref): boolean {
-    return ref.manager === this.options.id
+    return ref.manager === this.id
   }
 
   fn(id: string): Implementation.Implementation | undefined {

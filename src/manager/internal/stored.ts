@@ -26,17 +26,27 @@ export interface Packing {
 /** what was made for a Schema, by its name and order: it is the same for all proxies */
 const made = new WeakMap<Schema.Top, Map<string, Packing>>()
 
-/** `name` is how errors call the value. `sorted`: equal values have equal bytes, whatever the order of their keys. */
-export const packing = (name: string, schema: Schema.Top, { sorted = false } = {}): Packing => {
+interface Options {
+  /** equal values have equal bytes, whatever the order of their keys */
+  readonly sorted?: boolean
+  /** no proxies: they are not equal in bytes where they stand for the same object */
+  readonly plain?: boolean
+}
+
+/** of keys and members, whose bytes say whether they are equal */
+export const named: Options = { sorted: true, plain: true }
+
+/** `name` is how errors call the value. */
+export const packing = (name: string, schema: Schema.Top, { plain = false, sorted = false }: Options = {}): Packing => {
   let known = made.get(schema)
   if (known === undefined) made.set(schema, known = new Map())
-  const key = `${sorted} ${name}`
+  const key = `${plain} ${sorted} ${name}`
   let found = known.get(key)
-  if (found === undefined) known.set(key, found = make(name, schema, sorted))
+  if (found === undefined) known.set(key, found = make(name, schema, sorted, plain))
   return found
 }
 
-const make = (name: string, schema: Schema.Top, sorted: boolean): Packing => {
+const make = (name: string, schema: Schema.Top, sorted: boolean, plain: boolean): Packing => {
   const codec = Codec.make(schema)
   const encodeFailed = (issue: string) => new EncodeFailed({ method: name, part: "payload", issue })
   const decodeFailed = (issue: string) => new DecodeFailed({ method: name, part: "success", issue })
@@ -70,6 +80,11 @@ const make = (name: string, schema: Schema.Top, sorted: boolean): Packing => {
     return isSuccess(value) ? value : orFailWith(value, decodeFailed)
   }
   if (!holdsProxies(schema)) return { pack: (value) => pack(value), unpack }
+  if (plain) {
+    const refused = new RemoteError({ reason: encodeFailed("a proxy stands in it, which has no bytes to compare") })
+    const leases: LeasesShape = { ...own, give: () => Effect.fail(refused) }
+    return { pack: (value) => Effect.provideService(pack(value), Leases, leases), unpack }
+  }
   return {
     pack: (value) =>
       Effect.suspend(() => {

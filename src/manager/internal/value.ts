@@ -11,7 +11,7 @@ export class Value extends Remote.Object<Value>()("effect-multiprocessing/Value"
     get: { success: Stored },
     set: { payload: { value: Stored } },
     swap: { payload: { value: Stored }, success: Stored },
-    replace: { payload: { expected: Schema.Uint8Array, value: Stored }, success: Schema.Boolean },
+    replace: { payload: { expected: Stored, value: Stored }, success: Schema.Boolean },
     add: { payload: { by: Schema.Number }, success: Schema.Number, error: ContainerError },
     change: { payload: { fn: Schema.String }, success: Changed, error: ContainerError },
     changes: { success: Stored, stream: true }

@@ -8,7 +8,7 @@ import { readMsgpack, writeMsgpack } from "../../wire/Message.ts"
 import { ContainerError, NotANumber } from "../ContainerError.ts"
 import type { Behaviour, BuiltIn, Handler, Kept, Place, Stored } from "./builtIn.ts"
 import * as Change from "./change.ts"
-import { giveAll, handOver, keeping, onlyOne, same } from "./items.ts"
+import { dropAll, giveAll, handOver, keeping, onlyOne, same } from "./items.ts"
 import { Ticks } from "./ticks.ts"
 import { Turn } from "./turn.ts"
 import { Value } from "./value.ts"
@@ -36,10 +36,10 @@ class Cell implements Behaviour {
         this.turn.keeping(this.place, [value], ([kept]) => Exit.succeed(this.put(kept!))),
         (old) => onlyOne(handOver(this.place, [old]))
       ),
-    replace: ({ expected, value }: { readonly expected: Uint8Array; readonly value: Stored }) =>
-      this.turn.keeping(this.place, [value], ([kept]) => {
-        const is = same(expected, this.kept.bytes)
-        this.place.drop(is ? this.put(kept!) : kept!)
+    replace: ({ expected, value }: { readonly expected: Stored; readonly value: Stored }) =>
+      this.turn.keeping(this.place, [expected, value], ([expected, kept]) => {
+        const is = same(expected!, this.kept)
+        dropAll(this.place, [expected!, is ? this.put(kept!) : kept!])
         return Exit.succeed(is)
       }),
     add: ({ by }: { readonly by: number }) => this.turn.now(() => this.add(by)),

@@ -70,8 +70,11 @@ export const contracts = {
   about: contract("about", { success: Schema.Struct({ manager: Schema.String, address: Schema.String }) }),
   /** makes a ticket of a lease */
   ticket: contract("ticket", { payload: Number, success: Schema.Int }),
-  /** makes a lease of a ticket */
-  redeem: contract("redeem", { payload: Schema.Struct({ type: Schema.String, ticket: Schema.Int, as: Number }) }),
+  /** makes a lease of a ticket; which object it is, by the manager's own number */
+  redeem: contract("redeem", {
+    payload: Schema.Struct({ type: Schema.String, ticket: Schema.Int, as: Number }),
+    success: Schema.Int
+  }),
   /** makes a second lease of one */
   retain: contract("retain", { payload: Schema.Struct({ lease: Number, as: Number }) }),
   /** undoes what the client holds under a number, as if the client had gone */
