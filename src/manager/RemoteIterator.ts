@@ -25,7 +25,8 @@ import * as Typed from "./internal/typed.ts"
  *
  * **Details**
  *
- * An item that a client has taken and not received, since it was interrupted or has died, is the next one again.
+ * An item that a client has taken and not received, since it was interrupted or has died, is the next one again. So the end
+ * is there when all of them have been received: who asks earlier waits until it is known.
  *
  * @stability unstable
  * @category models

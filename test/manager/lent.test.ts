@@ -96,6 +96,35 @@ describe("items that were handed out and not confirmed", () => {
       assert.deepStrictEqual(yield* next(at.number(), 9), [])
     }).pipe(here))
 
+  it.live("are waited for at the end of an iterator: they may come back", () =>
+    Effect.gen(function*() {
+      const iterator = yield* Iterator.create({ values: yield* Effect.forEach([1, 2], pack) })
+      const { at } = leaseOf(iterator)!
+      const next = (number: number, most = 1) =>
+        Effect.flatMap(iterator.next({ number, most }), (items) => Effect.forEach(items, unpack))
+      const now = <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.forkChild(effect, { startImmediately: true })
+      const numbers = [at.number(), at.number()]
+      yield* next(numbers[0]!)
+      yield* next(numbers[1]!)
+      const again = at.number()
+      const waiting = yield* now(next(again))
+      yield* summary("0 left, 1 waiting")
+      yield* at.session.call(contracts.abandon.method, numbers[0]!)
+      assert.deepStrictEqual(yield* Fiber.join(waiting), [1])
+      const late = yield* now(next(at.number()))
+      yield* summary("0 left, 1 waiting")
+      at.session.release(numbers[1]!)
+      at.session.release(again)
+      assert.deepStrictEqual(yield* Fiber.join(late), [])
+      // and where it is closed, nothing comes back any more
+      const closed = yield* Iterator.create({ values: yield* Effect.forEach([1], pack) })
+      yield* closed.next({ number: at.number(), most: 1 })
+      const asking = yield* now(closed.next({ number: at.number(), most: 1 }))
+      yield* summary("0 left, 1 waiting")
+      yield* closed.close()
+      assert.deepStrictEqual(yield* Fiber.join(asking), [])
+    }).pipe(here))
+
   it.live("are not more than were asked for, nor done more often than once", () =>
     Effect.gen(function*() {
       const { number, queue, take } = yield* lending(1)
