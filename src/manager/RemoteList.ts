@@ -14,6 +14,7 @@ import type { ManagerError } from "../remote/ManagerError.ts"
 import type * as Remote from "../remote/Remote.ts"
 import type { RemoteError } from "../wire/RemoteError.ts"
 import type { ContainerError } from "./ContainerError.ts"
+import { fnOf } from "./internal/change.ts"
 import * as Cursor from "./internal/cursor.ts"
 import * as Internal from "./internal/list.ts"
 import { first, packAll, packing } from "./internal/stored.ts"
@@ -111,7 +112,7 @@ const over = <S extends Schema.Top>(item: S) => {
       set: (index: number, value: unknown) => Effect.flatMap(pack(value), (value) => raw.put({ index, value })),
       update: (index: number, fn: Update<unknown>) =>
         Effect.flatMap(
-          raw.change({ index, fn: fn.id }),
+          raw.change({ index, fn: fnOf(fn) }),
           (answer) => Typed.orFail(answer, unpack, packing(fn.id, fn.error).unpack)
         ),
       pop: (index = -1) => Effect.flatMap(raw.pop({ index }), first(unpack)),

@@ -14,6 +14,7 @@ import type { ManagerError } from "../remote/ManagerError.ts"
 import type * as Remote from "../remote/Remote.ts"
 import type { RemoteError } from "../wire/RemoteError.ts"
 import type { ContainerError } from "./ContainerError.ts"
+import { fnOf } from "./internal/change.ts"
 import * as Cursor from "./internal/cursor.ts"
 import * as Internal from "./internal/map.ts"
 import { first, named, packing } from "./internal/stored.ts"
@@ -155,7 +156,7 @@ const over = <K extends Schema.Top, V extends Schema.Top>(keySchema: K, valueSch
       add: (name: unknown, amount: number) => Effect.flatMap(key(name), (key) => raw.add({ key, by: amount })),
       update: (name: unknown, initial: unknown, fn: Update<unknown>) =>
         Effect.flatMap(
-          Effect.flatMap(both(name, initial), ({ key, value }) => raw.change({ key, initial: value, fn: fn.id })),
+          Effect.flatMap(both(name, initial), ({ key, value }) => raw.change({ key, initial: value, fn: fnOf(fn) })),
           (answer) => Typed.orFail(answer, values.unpack, packing(fn.id, fn.error).unpack)
         ),
       remove: by(raw.remove),

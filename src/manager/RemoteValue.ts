@@ -13,6 +13,7 @@ import type { ManagerError } from "../remote/ManagerError.ts"
 import type * as Remote from "../remote/Remote.ts"
 import type { RemoteError } from "../wire/RemoteError.ts"
 import type { ContainerError } from "./ContainerError.ts"
+import { fnOf } from "./internal/change.ts"
 import { packing } from "./internal/stored.ts"
 import * as Typed from "./internal/typed.ts"
 import * as Internal from "./internal/value.ts"
@@ -93,7 +94,7 @@ const over = <S extends Schema.Top>(item: S) => {
       add: (by: number) => raw.add({ by }),
       update: (fn: Update<S["Type"]>) =>
         Effect.flatMap(
-          raw.change({ fn: fn.id }),
+          raw.change({ fn: fnOf(fn) }),
           (answer) => Typed.orFail(answer, unpack, packing(fn.id, fn.error).unpack)
         ),
       changes: Stream.suspend(() => Stream.mapEffect(raw.changes(), unpack))

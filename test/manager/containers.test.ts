@@ -70,7 +70,24 @@ describe("RemoteValue", () => {
       yield* Fiber.interrupt(changing)
       assert.strictEqual(yield* Fiber.join(reading), "far too long")
       const other = yield* RemoteValue.make(Schema.Int, 1)
-      assert.strictEqual(reasonOf(yield* Effect.flip(other.update({ ...shout, id: "none" } as any))), "UnknownFunction")
+      const none = Remote.fn("fixtures/none", { module, payload: Schema.Int, success: Schema.Int })
+      assert.strictEqual(reasonOf(yield* Effect.flip(other.update(none))), "UnknownFunction")
+    })
+  )
+
+  containers(
+    "is not changed by another version of a function",
+    Effect.gen(function*() {
+      const shoutTwice = Remote.fn(shout.id, { module, payload: Schema.String, success: Schema.String })
+      const value = yield* RemoteValue.make(Schema.String, "hey")
+      const list = yield* RemoteList.make(Schema.String, ["hey"])
+      const map = yield* RemoteMap.make(Schema.String, Schema.String)
+      for (const update of [value.update(shoutTwice), list.update(0, shoutTwice), map.update("a", "", shoutTwice)]) {
+        const error = yield* Effect.flip(update)
+        assert(error._tag === "RemoteError")
+        assert.strictEqual(error.reason._tag, "ContractMismatch")
+      }
+      assert.strictEqual(yield* value.get, "hey")
     })
   )
 

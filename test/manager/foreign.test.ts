@@ -13,6 +13,7 @@ import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
+import { fnOf } from "../../src/manager/internal/change.ts"
 import { packing } from "../../src/manager/internal/stored.ts"
 import { Value } from "../../src/manager/internal/value.ts"
 import objects from "../fixtures/manager/objects.live.ts"
@@ -74,7 +75,7 @@ describe("a container that holds objects of another manager", () => {
       const value = yield* Value.create({ value: yield* nobody })
       const stored = yield* Effect.flatMap(created(other, 7), pack)
       const setting = yield* now(value.set({ value: stored }))
-      const updating = yield* now(value.change({ fn: hold.id }))
+      const updating = yield* now(value.change({ fn: fnOf(hold) }))
       yield* Deferred.await(begun)
       yield* leases(other, 2)
       yield* Effect.repeat(other.numberOfObjects, { times: 20 })

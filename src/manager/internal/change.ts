@@ -3,6 +3,8 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
+import * as Implementation from "../../remote/internal/implementation.ts"
+import { ContractMismatch, RemoteError } from "../../wire/RemoteError.ts"
 import { ContainerError, UnknownFunction } from "../ContainerError.ts"
 import { type Kept, type Place, Stored } from "./builtIn.ts"
 import { giveAll, keeping, onlyOne } from "./items.ts"
@@ -16,12 +18,22 @@ export const Changed = Schema.Union([
 
 export type Changed = typeof Changed.Type
 
+/** A function as its caller knows it. */
+export const Fn = Schema.Struct({ id: Schema.String, fingerprint: Schema.String })
+
+export type Fn = typeof Fn.Type
+
+export const fnOf = (fn: object): Fn => {
+  const { contracts, id } = Implementation.declarationOf(fn)
+  return { id, fingerprint: contracts[id]!.method.fingerprint }
+}
+
 const packings = new WeakMap<object, Record<"payload" | "success" | "error", Packing>>()
 
 /** Not one step of it is seen by others: to be run alone. `keep` puts the new value in the place of the old one. */
 export const change = (
   place: Place,
-  id: string,
+  { fingerprint: ours, id }: Fn,
   old: Kept,
   keep: (value: Kept) => void
 ): Effect.Effect<Changed, unknown, Scope.Scope> =>
@@ -31,6 +43,10 @@ export const change = (
       return yield* Effect.fail(new ContainerError({ reason: new UnknownFunction({ id }) }))
     }
     const contract = implementation.declaration.contracts[id]!
+    const { fingerprint: theirs } = contract.method
+    if (ours !== theirs) {
+      return yield* Effect.fail(new RemoteError({ reason: new ContractMismatch({ method: id, ours, theirs }) }))
+    }
     let ways = packings.get(contract)
     if (ways === undefined) {
       ways = {

@@ -4,7 +4,7 @@ import { Ref } from "../../remote/internal/control.ts"
 import * as Remote from "../../remote/Remote.ts"
 import { ContainerError } from "../ContainerError.ts"
 import { Stored } from "./builtIn.ts"
-import { Changed } from "./change.ts"
+import { Changed, Fn } from "./change.ts"
 
 const values = Schema.Array(Stored)
 const found = Schema.Array(Stored)
@@ -27,7 +27,7 @@ export class List extends Remote.Object<List>()("effect-multiprocessing/List", {
     size: { success: Schema.Int },
     turn: {},
     part: { payload: part, success: Stored, stream: true },
-    change: { payload: { index, fn: Schema.String }, success: Changed, error: ContainerError },
+    change: { payload: { index, fn: Fn }, success: Changed, error: ContainerError },
     iterate: { success: Ref },
     changes: { success: Schema.Int, stream: true }
   }

@@ -87,7 +87,7 @@ class Items implements Behaviour {
       }),
     part: ({ end, start }: Part) =>
       Stream.unwrap(this.turn.now(() => Exit.succeed(snapshot(this.place, this.items.slice(start, end))))),
-    change: ({ fn, index }: { readonly index: number; readonly fn: string }) =>
+    change: ({ fn, index }: { readonly index: number; readonly fn: Change.Fn }) =>
       this.turn.alone(
         Effect.scoped(Effect.suspend((): Effect.Effect<Change.Changed, unknown, Scope.Scope> => {
           const found = this.items.at(index)

@@ -4,7 +4,7 @@ import { Ref } from "../../remote/internal/control.ts"
 import * as Remote from "../../remote/Remote.ts"
 import { ContainerError } from "../ContainerError.ts"
 import { Stored } from "./builtIn.ts"
-import { Changed } from "./change.ts"
+import { Changed, Fn } from "./change.ts"
 
 const key = Schema.Uint8Array
 const found = Schema.Array(Stored)
@@ -31,7 +31,7 @@ export class Map_ extends Remote.Object<Map_>()("effect-multiprocessing/Map", {
     setDefault: { payload: { key, value: Stored }, success: Stored },
     replace: { payload: { key, expected: Stored, value: Stored }, success: Schema.Boolean },
     add: { payload: { key, by: Schema.Number }, success: Schema.Number, error: ContainerError },
-    change: { payload: { key, initial: Stored, fn: Schema.String }, success: Changed, error: ContainerError },
+    change: { payload: { key, initial: Stored, fn: Fn }, success: Changed, error: ContainerError },
     has: { payload: { key }, success: Schema.Boolean },
     remove: { payload: { key }, success: Schema.Boolean },
     pop: { payload: { key }, success: found },

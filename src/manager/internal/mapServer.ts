@@ -68,7 +68,7 @@ class Pairs implements Behaviour {
     change: ({ fn, initial, key }: {
       readonly key: Uint8Array
       readonly initial: Stored
-      readonly fn: string
+      readonly fn: Change.Fn
     }) =>
       keeping(this.place, [initial], ([kept], restore) =>
         restore(

@@ -3,7 +3,7 @@ import * as Schema from "effect/Schema"
 import * as Remote from "../../remote/Remote.ts"
 import { ContainerError } from "../ContainerError.ts"
 import { Stored } from "./builtIn.ts"
-import { Changed } from "./change.ts"
+import { Changed, Fn } from "./change.ts"
 
 export class Value extends Remote.Object<Value>()("effect-multiprocessing/Value", {
   payload: { value: Stored },
@@ -13,7 +13,7 @@ export class Value extends Remote.Object<Value>()("effect-multiprocessing/Value"
     swap: { payload: { value: Stored }, success: Stored },
     replace: { payload: { expected: Stored, value: Stored }, success: Schema.Boolean },
     add: { payload: { by: Schema.Number }, success: Schema.Number, error: ContainerError },
-    change: { payload: { fn: Schema.String }, success: Changed, error: ContainerError },
+    change: { payload: { fn: Fn }, success: Changed, error: ContainerError },
     changes: { success: Stored, stream: true }
   }
 }) {}

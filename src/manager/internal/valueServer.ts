@@ -43,7 +43,7 @@ class Cell implements Behaviour {
         return Exit.succeed(is)
       }),
     add: ({ by }: { readonly by: number }) => this.turn.now(() => this.add(by)),
-    change: ({ fn }: { readonly fn: string }) =>
+    change: ({ fn }: { readonly fn: Change.Fn }) =>
       this.turn.alone(
         Effect.scoped(
           Effect.suspend(() => Change.change(this.place, fn, this.kept, (kept) => this.place.drop(this.put(kept))))
