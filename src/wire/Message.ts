@@ -78,6 +78,22 @@ const leasesPart: Part = {
   }
 }
 
+/** A part that is followed by others says how long it is. */
+const contextPart: Part = {
+  write: (context: CallContext) => {
+    const body = writeMsgpack(context)
+    const bytes = new Uint8Array(2 + body.length)
+    viewOf(bytes).setUint16(0, body.length, true)
+    bytes.set(body, 2)
+    return bytes
+  },
+  read: (bytes) => {
+    const size = 2 + viewOf(bytes).getUint16(0, true)
+    if (size > bytes.length) wrong("longer than its record")
+    return { value: readMsgpack(bytes.subarray(2, size)), size }
+  }
+}
+
 const bytesPart: Part = {
   write: (bytes: Uint8Array) => bytes,
   read: (bytes) => ({ value: bytes.slice(), size: bytes.length })
@@ -175,6 +191,39 @@ export const HelloBody = Schema.Struct({
 })
 
 /**
+ * What a call takes along of the fiber that makes it. Values of annotations that are no scalars travel as text.
+ *
+ * @stability unstable
+ * @category schemas
+ * @since 0.1.0
+ */
+export const CallContext = Schema.Struct({
+  /** the span of the call, or that in which it is made */
+  trace: Schema.optionalKey(Schema.Struct({
+    traceId: Schema.String,
+    spanId: Schema.String,
+    sampled: Schema.Boolean
+  })),
+  /** the least level that the caller logs; absent where the session was opened with the same */
+  logLevel: Schema.optionalKey(Schema.Literals(["All", "Fatal", "Error", "Warn", "Info", "Debug", "Trace", "None"])),
+  logAnnotations: Schema.optionalKey(
+    Schema.Record(Schema.String, Schema.Union([Schema.String, Schema.Number, Schema.Boolean, Schema.Null]))
+  )
+})
+
+/**
+ * What a call takes along of the fiber that makes it.
+ *
+ * @stability unstable
+ * @category models
+ * @since 0.1.0
+ */
+export type CallContext = typeof CallContext.Type
+
+/** bytes: what a call takes along is no payload */
+export const longestContext = 0xffff
+
+/**
  * What an end says of itself.
  *
  * @stability unstable
@@ -183,11 +232,18 @@ export const HelloBody = Schema.Struct({
  */
 export type HelloBody = typeof HelloBody.Type
 
+const optionalContext = {
+  schema: Schema.UndefinedOr(CallContext),
+  place: "payload",
+  bit: 2,
+  part: contextPart
+} as const
+
 const records = {
   /** the first record of each end; `version` stays where it is in every version of the protocol */
   Hello: record("Hello", 0, { version: method, body: msgpack(HelloBody) }),
   /** runs a method; `timeout` in milliseconds from arrival */
-  Call: record("Call", 1, { method, id, timeout: optionalUint32(1), payload: bytes }),
+  Call: record("Call", 1, { method, id, timeout: optionalUint32(1), context: optionalContext, payload: bytes }),
   /** final answer: the result */
   Ok: record("Ok", 2, { id, payload: bytes }),
   /** final answer: the declared error */

@@ -26,6 +26,8 @@ export interface Method {
   readonly success: Codec.Codec
   readonly error: Codec.Codec
   readonly stream: boolean
+  /** whether its calls have no spans: they are of this library's own making */
+  readonly quiet: boolean
   /** differs when any of the Schemas differ */
   readonly fingerprint: string
 }
@@ -56,17 +58,19 @@ export const make = (options: {
   readonly success: Schema.Top
   readonly error: Schema.Top
   readonly stream: boolean
+  readonly quiet?: boolean | undefined
 }): Method => {
   const payload = Codec.make(options.payload)
   const success = Codec.make(options.stream ? Schema.Array(options.success) : options.success)
   const error = Codec.make(options.error)
-  const { id, stream } = options
+  const { id, quiet = false, stream } = options
   return {
     id,
     payload,
     success,
     error,
     stream,
+    quiet,
     // Asked for when a session begins, not where a contract is declared.
     get fingerprint() {
       return `${stream ? "stream" : "call"}-${payload.fingerprint}-${success.fingerprint}-${error.fingerprint}`
@@ -106,6 +110,7 @@ export const provide = (method: Method, services: Context.Context<never>): Metho
     success: within(method.success),
     error: within(method.error),
     stream: method.stream,
+    quiet: method.quiet,
     get fingerprint() {
       return method.fingerprint
     }

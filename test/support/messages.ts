@@ -3,7 +3,7 @@ import * as fc from "fast-check"
 import { Reader } from "../../src/wire/internal/reader.ts"
 import * as Records from "../../src/wire/internal/records.ts"
 import { Writer } from "../../src/wire/internal/writer.ts"
-import type { Message } from "../../src/wire/Message.ts"
+import { type Message, writeMsgpack } from "../../src/wire/Message.ts"
 import * as E from "../../src/wire/RemoteError.ts"
 
 const uint16 = fc.nat(0xffff)
@@ -11,6 +11,15 @@ const uint32 = fc.nat(0xffff_ffff)
 const bytes = fc.uint8Array({ maxLength: 40 })
 const text = fc.string({ unit: "grapheme", maxLength: 20 })
 const positive = fc.integer({ min: 1, max: 0xffff_ffff })
+
+const context = fc.option(
+  fc.record({
+    trace: fc.record({ traceId: text, spanId: text, sampled: fc.boolean() }),
+    logLevel: fc.constantFrom("All", "Fatal", "Error", "Warn", "Info", "Debug", "Trace", "None"),
+    logAnnotations: fc.dictionary(text, fc.oneof(text, fc.integer(), fc.double(), fc.boolean(), fc.constant(null)))
+  }, { requiredKeys: [] }),
+  { nil: undefined }
+)
 
 const reason: fc.Arbitrary<E.RemoteErrorReason> = fc.oneof(
   fc.record({ method: text, part: fc.constantFrom("payload", "success", "error"), issue: text })
@@ -50,7 +59,13 @@ export const message: fc.Arbitrary<Message> = fc.oneof(
       methods: fc.array(fc.tuple(text, text), { maxLength: 4 })
     })
   }),
-  tagged("Call", { method: uint16, id: uint32, timeout: fc.option(uint32, { nil: undefined }), payload: bytes }),
+  tagged("Call", {
+    method: uint16,
+    id: uint32,
+    timeout: fc.option(uint32, { nil: undefined }),
+    context,
+    payload: bytes
+  }),
   tagged("Ok", { id: uint32, payload: bytes }),
   tagged("Fail", { id: uint32, payload: bytes }),
   tagged("Reject", { id: uint32, reason }),
@@ -76,7 +91,10 @@ export const write = (message: Message): Uint8Array => {
   const writer = new Writer()
   const payload = (kind: number, flags: number, method: number, id: number, bytes: Uint8Array) => {
     Records.begin(writer, kind, flags, method, id)
-    if (message._tag === "Call" && message.timeout !== undefined) Records.uint32(writer, message.timeout)
+    if (message._tag === "Call") {
+      const context = message.context === undefined ? undefined : writeMsgpack(message.context)
+      Records.writePreface(writer, message.timeout ?? -1, context)
+    }
     writer.raw(bytes)
     Records.finish(writer)
   }
@@ -87,7 +105,13 @@ export const write = (message: Message): Uint8Array => {
       Records.finish(writer)
       break
     case "Call":
-      payload(kind.call, message.timeout === undefined ? 0 : Records.timed, message.method, message.id, message.payload)
+      payload(
+        kind.call,
+        (message.timeout === undefined ? 0 : Records.timed) | (message.context === undefined ? 0 : Records.inContext),
+        message.method,
+        message.id,
+        message.payload
+      )
       break
     case "Ok":
       payload(kind.ok, 0, 0, message.id, message.payload)
@@ -160,8 +184,8 @@ const rest = (payload: Reader): Uint8Array => Uint8Array.from(payload.buffer.sub
 /** A sink that makes messages again of what it is given. */
 export const recorder = (push: (message: Message) => void): Records.Sink => ({
   hello: (version, payload) => push({ _tag: "Hello", version, body: Records.helloFrom(payload) }),
-  call: (method, id, timeout, payload) =>
-    push({ _tag: "Call", method, id, timeout: timeout < 0 ? undefined : timeout, payload: rest(payload) }),
+  call: (method, id, timeout, context, payload) =>
+    push({ _tag: "Call", method, id, timeout: timeout < 0 ? undefined : timeout, context, payload: rest(payload) }),
   ok: (id, payload) => push({ _tag: "Ok", id, payload: rest(payload) }),
   fail: (id, payload) => push({ _tag: "Fail", id, payload: rest(payload) }),
   reject: (id, reason) => push({ _tag: "Reject", id, reason }),

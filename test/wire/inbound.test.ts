@@ -126,7 +126,7 @@ describe("Inbound", () => {
     whole.inbound.push(bytes)
     assert.deepStrictEqual(whole.seen.broken, [])
     const found = whole.seen.messages.filter(({ _tag }) => _tag === "Call" || _tag === "Ok")
-    assert.deepInclude(found, { _tag: "Call", method: 0, id: 5, timeout: undefined, payload: long })
+    assert.deepInclude(found, { _tag: "Call", method: 0, id: 5, timeout: undefined, context: undefined, payload: long })
     assert.deepInclude(found, { _tag: "Ok", id: 5, payload: answer })
     assert.strictEqual(whole.seen.messages.length, others.length + 2)
     for (const sizes of [[1000], [4096], [12], [262_144], [3, 70_000]]) {

@@ -378,7 +378,16 @@ describe("a peer that breaks the protocol", () => {
         const { inject, session, written } = yield* attacked({ serve: [handler, numbers, echoed], ...options })
         inject(hello())
         const call = yield* Effect.forkChild(reasonOf(session.call(hang, 1)))
-        inject(Messages.write({ _tag: "Call", method: 0, id: 1, timeout: undefined, payload: Uint8Array.of(1) }))
+        inject(
+          Messages.write({
+            _tag: "Call",
+            method: 0,
+            id: 1,
+            timeout: undefined,
+            context: undefined,
+            payload: Uint8Array.of(1)
+          })
+        )
         yield* until(() => state.running === 1)
         inject(bytes)
         const reason = yield* Fiber.join(call)
@@ -392,7 +401,7 @@ describe("a peer that breaks the protocol", () => {
     )
 
   const call = (id: number, method: number, payload: Uint8Array = Uint8Array.of(1)) =>
-    Messages.write({ _tag: "Call", method, id, timeout: undefined, payload })
+    Messages.write({ _tag: "Call", method, id, timeout: undefined, context: undefined, payload })
 
   breaks("garbage", Buffer.alloc(100, 0xee), /a record of \d+ bytes/)
   breaks("a second Hello", hello(), /a second Hello/)

@@ -199,6 +199,7 @@ describe("a sender whose peer does not read", () => {
           id: id + 1,
           method: id % 2 === 0 ? 999 : 0,
           timeout: undefined,
+          context: undefined,
           payload: new Uint8Array(1)
         })
       )

@@ -3,7 +3,7 @@
  *
  *     clients' sessions -> Attendant (what each holds) -> ObjectTable (what lives, and why) -> instances
  */
-import type * as Context from "effect/Context"
+import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
@@ -13,6 +13,7 @@ import type { Contract } from "../../remote/internal/contract.ts"
 import { contracts, declaration as control, type Ref } from "../../remote/internal/control.ts"
 import * as Implementation from "../../remote/internal/implementation.ts"
 import { gone } from "../../remote/internal/proxies.ts"
+import * as CallSpan from "../../wire/internal/callSpan.ts"
 import * as Method from "../../wire/Method.ts"
 import type { RemoteError } from "../../wire/RemoteError.ts"
 import { Attendant } from "./attendant.ts"
@@ -56,14 +57,18 @@ export class Server {
   private readonly types: ReadonlyArray<Type>
   private readonly attendants = new Set<Attendant>()
   private readonly fns: ReadonlyMap<string, Implementation.Implementation>
+  /** in which it runs */
+  private readonly services: Context.Context<never>
 
   constructor(
     options: Options,
     table: ObjectTable,
-    { duplicates, implementations, objects }: Implementation.Found
+    { duplicates, implementations, objects }: Implementation.Found,
+    services: Context.Context<never>
   ) {
     this.options = options
     this.table = table
+    this.services = services
     this.fns = implementations
     const own = options.builtIns.map(({ declaration }) => declaration.id)
     this.duplicates = [...duplicates, ...own.filter((id) => objects.has(id))]
@@ -121,6 +126,7 @@ export class Server {
 
   private served(type: Type, attendant: Attendant): Array<Method.Served> {
     const { contracts, creation } = type.declaration
+    const services = type.services ?? this.services
     const method = ({ method }: Contract) =>
       type.services === undefined ? method : Method.provide(method, type.services)
     return [
@@ -128,7 +134,7 @@ export class Server {
         method: method(creation),
         handle: (payload) => {
           const [number, input] = payload as [number, unknown]
-          return this.create(type, input, attendant, number)
+          return CallSpan.serve(creation.id, services, this.create(type, input, attendant, number))
         }
       },
       ...Object.entries(contracts).map(([name, contract]): Method.Served => ({
@@ -140,7 +146,7 @@ export class Server {
             const nothing = nothingLeased(type.declaration.id, number)
             return contract.stream ? Stream.fromEffect(nothing) : nothing
           }
-          return this.call(instance, name, input, attendant)
+          return CallSpan.serve(contract.id, services, this.call(instance, name, input, attendant))
         }
       }))
     ]
@@ -281,5 +287,6 @@ export const make = Effect.fnUntraced(function*<E, R>(
   // The objects end before what they were made with.
   const context = yield* Layer.build(layer)
   const table = yield* ObjectTable.make(options.ticketExpiry)
-  return new Server(options, table, Implementation.find(context as Context.Context<never>))
+  const services = Context.merge(yield* Effect.context<never>(), context)
+  return new Server(options, table, Implementation.find(context as Context.Context<never>), services)
 })

@@ -18,6 +18,8 @@ export interface Options {
   readonly stream?: boolean
   readonly timeout?: Duration.Input
   readonly idempotent?: boolean
+  /** of this library's own: without spans */
+  readonly quiet?: boolean
 }
 
 /** One callable, with every Schema present. `method` is its compiled form, made when it first meets a wire. */
@@ -30,6 +32,7 @@ export interface Contract {
   /** milliseconds */
   readonly timeout: number | undefined
   readonly idempotent: boolean
+  readonly quiet: boolean
   readonly method: Method.Method
 }
 
@@ -44,6 +47,7 @@ export const make = (id: string, options: Options): Contract => {
     stream: options.stream === true,
     timeout: options.timeout === undefined ? undefined : checkTimeout(id, options.timeout),
     idempotent: options.idempotent === true,
+    quiet: options.quiet === true,
     get method() {
       return compiled ??= Method.make(contract)
     }

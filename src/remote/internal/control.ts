@@ -5,7 +5,8 @@ import type { Declaration } from "./implementation.ts"
 
 const id = "effect-multiprocessing/Manager"
 
-const contract = (name: string, options: Contract.Options) => Contract.make(`${id}/${name}`, options)
+const contract = (name: string, options: Contract.Options) =>
+  Contract.make(`${id}/${name}`, { ...options, quiet: true })
 
 /** one that the client has chosen, of a lease or of something else that it holds */
 const Number = Schema.Int

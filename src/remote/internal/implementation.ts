@@ -1,5 +1,6 @@
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
+import * as References from "effect/References"
 import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import * as Tracer from "effect/Tracer"
@@ -64,16 +65,22 @@ const FnPrefix = `${ownPrefix}fn/`
 export const fnKey = (id: string): Context.Service<never, Implementation> =>
   Context.Service<never, Implementation>(`${FnPrefix}${id}`)
 
-/**
- * An implementation by handlers. The Scope that they see is that of their call, and the span is that of their caller;
- * all other services are those of their Layer.
- */
+/** The Scope that handlers see is that of their call; the span and what is logged, and with what, are their caller's. */
+const servicesOf = Context.omit(
+  Scope.Scope,
+  Tracer.ParentSpan,
+  References.MinimumLogLevel,
+  References.CurrentLogAnnotations,
+  References.CurrentLogSpans
+)
+
+/** An implementation by handlers. What is not their caller's are the services of their Layer. */
 export const make = (
   declaration: Declaration,
   handlers: Handlers,
   context: Context.Context<never>
 ): Implementation => {
-  const services = Context.omit(Scope.Scope, Tracer.ParentSpan)(context)
+  const services = servicesOf(context)
   return { declaration, services, call: within(services, handlersOf(declaration, handlers)) }
 }
 
@@ -83,7 +90,7 @@ export const makeObject = (
   build: (payload: unknown) => Effect.Effect<Handlers, unknown, any>,
   context: Context.Context<never>
 ): ObjectImplementation => {
-  const services = Context.omit(Scope.Scope, Tracer.ParentSpan)(context)
+  const services = servicesOf(context)
   return {
     declaration,
     services,

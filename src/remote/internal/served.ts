@@ -1,3 +1,4 @@
+import * as CallSpan from "../../wire/internal/callSpan.ts"
 import * as Method from "../../wire/Method.ts"
 import type { Answer, Implementation } from "./implementation.ts"
 
@@ -7,7 +8,7 @@ interface Served extends Method.Served {
 
 /** What a session serves of an implementation. */
 export const served = ({ call, declaration, services }: Implementation): Array<Served> =>
-  Object.entries(declaration.contracts).map(([name, contract]) => ({
-    method: services === undefined ? contract.method : Method.provide(contract.method, services),
-    handle: (payload) => call(name, payload)
+  Object.entries(declaration.contracts).map(([name, { id, method }]) => ({
+    method: services === undefined ? method : Method.provide(method, services),
+    handle: (payload) => CallSpan.serve(id, services, call(name, payload))
   }))

@@ -7,6 +7,9 @@
 import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import type * as Fiber from "effect/Fiber"
+import type { LogLevel } from "effect/LogLevel"
+import type * as Tracer from "effect/Tracer"
 import type * as Codec from "../Codec.ts"
 import type { HelloBody } from "../Message.ts"
 import type { Method } from "../Method.ts"
@@ -19,6 +22,8 @@ import {
   TooLarge,
   UnknownMethod
 } from "../RemoteError.ts"
+import * as CallContext from "./callContext.ts"
+import * as CallSpan from "./callSpan.ts"
 import { failWith, isSuccess, issueOf, orFailWith } from "./issue.ts"
 import type { Long, Outbound, Waiter } from "./outbound.ts"
 import type { Reader } from "./reader.ts"
@@ -68,6 +73,8 @@ export class Request implements Waiter {
   private readonly client: Client
   readonly method: Method
   readonly wire: unknown
+  /** what it takes along, see callContext.ts */
+  readonly context: Uint8Array | undefined
   readonly chunks: Chunks | undefined
   /** called once: with the answer, or with why there is none */
   answered: (answer: Answer) => void
@@ -76,12 +83,14 @@ export class Request implements Waiter {
     client: Client,
     method: Method,
     wire: unknown,
+    context: Uint8Array | undefined,
     answered: (answer: Answer) => void,
     chunks: Chunks | undefined
   ) {
     this.client = client
     this.method = method
     this.wire = wire
+    this.context = context
     this.answered = answered
     this.chunks = chunks
   }
@@ -105,6 +114,8 @@ export class Client {
   private readonly peer: string
   private readonly context: Context.Context<never>
   private readonly overdue: Overdue | undefined
+  /** what is logged in calls that say nothing else */
+  private readonly logLevel: LogLevel
   private readonly slots: Array<Request | undefined> = []
   private readonly free: Array<number> = []
   private sent = 0
@@ -116,29 +127,46 @@ export class Client {
   private readonly offered = new Map<string, { readonly index: number; readonly fingerprint: string }>()
   private readonly indexes = new Map<Method, number | RemoteErrorReason>()
 
-  constructor(out: Outbound, peer: string, context: Context.Context<never>, overdue: Overdue | undefined) {
+  constructor(
+    out: Outbound,
+    peer: string,
+    context: Context.Context<never>,
+    logLevel: LogLevel,
+    overdue: Overdue | undefined
+  ) {
     this.out = out
     this.peer = peer
     this.context = context
+    this.logLevel = logLevel
     this.overdue = overdue
   }
 
   // ---------------------------------------------------------------------------------------------- calling
 
   call(method: Method, payload: unknown, limit: Limit | undefined): Answer {
-    return Effect.callback<unknown, unknown, any>((resume) => {
-      const wire = method.payload.toWire(payload)
-      if (!isSuccess(wire)) {
-        return resume(this.encoded(method, wire, (wire) => this.ask(method, wire, limit)))
-      }
-      return this.cancel(this.begin(new Request(this, method, wire.value, resume, undefined), limit))
+    return Effect.withFiber((fiber) => {
+      const ask = (span: Tracer.AnySpan | undefined) =>
+        this.ask(method, method.payload.toWire(payload), this.contextOf(fiber, span), limit)
+      return this.isTraced(method, fiber) ? CallSpan.use(method.id, "client", ask) : ask(fiber.cache.span)
     })
   }
 
-  private ask(method: Method, wire: unknown, limit: Limit | undefined): Answer {
+  isTraced(method: Method, fiber: Fiber.Fiber<unknown, unknown>): boolean {
+    return !method.quiet && CallSpan.isTraced(fiber)
+  }
+
+  private ask(method: Method, wire: Codec.ToWire, context: Uint8Array | undefined, limit: Limit | undefined): Answer {
+    if (!isSuccess(wire)) {
+      return this.encoded(method, wire, (wire) => this.ask(method, Exit.succeed(wire), context, limit))
+    }
     return Effect.callback<unknown, unknown, any>((resume) =>
-      this.cancel(this.begin(new Request(this, method, wire, resume, undefined), limit))
+      this.cancel(this.begin(new Request(this, method, wire.value, context, resume, undefined), limit))
     )
+  }
+
+  /** What a call takes along. */
+  contextOf(fiber: Fiber.Fiber<unknown, unknown>, span: Tracer.AnySpan | undefined): Uint8Array | undefined {
+    return CallContext.of(fiber, span, this.logLevel)
   }
 
   /** Continues with the payload's encoded form, which may need a fiber. */
@@ -178,7 +206,7 @@ export class Client {
     this.acquire(request)
     let put
     try {
-      put = out.put(kind.call, index, request.id, timeout, payload, request.wire, most)
+      put = out.put(kind.call, index, request.id, timeout, payload, request.wire, most, request.context)
     } catch (error) {
       this.release(request)
       const reason = new EncodeFailed({ method, part: "payload", issue: issueOf(error) })

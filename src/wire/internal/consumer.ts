@@ -12,8 +12,10 @@ import * as Exit from "effect/Exit"
 import type * as Pull from "effect/Pull"
 import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
+import type * as Tracer from "effect/Tracer"
 import type { Method } from "../Method.ts"
 import { DecodeFailed } from "../RemoteError.ts"
+import * as CallSpan from "./callSpan.ts"
 import { type Answer, type Chunks, type Client, type Limit, Request } from "./client.ts"
 import { failWith, issueOf, orFailWith } from "./issue.ts"
 import type { Outbound } from "./outbound.ts"
@@ -37,10 +39,16 @@ export const stream = (
 ): Stream.Stream<unknown, unknown, any> =>
   Stream.fromChannel(
     Channel.fromTransformBracket((_upstream, _scope, scope) =>
-      client.encoded(method, method.payload.toWire(payload), (wire) => {
-        const consumer = new Consumer(client, out, window, method, wire)
-        // Whether the consumer waits at that time or not, its end is the producer's end.
-        return Effect.as(Scope.addFinalizer(scope, client.cancel(consumer.request)), consumer.start(limit))
+      Effect.withFiber((fiber) => {
+        const begin = (span: Tracer.AnySpan | undefined) =>
+          client.encoded(method, method.payload.toWire(payload), (wire) => {
+            const consumer = new Consumer(client, out, window, method, wire, client.contextOf(fiber, span))
+            // Whether the consumer waits at that time or not, its end is the producer's end.
+            return Effect.as(Scope.addFinalizer(scope, client.cancel(consumer.request)), consumer.start(limit))
+          })
+        return client.isTraced(method, fiber)
+          ? Effect.flatMap(CallSpan.open(method.id, "client", scope), begin)
+          : begin(fiber.cache.span)
       })
     )
   )
@@ -59,11 +67,18 @@ class Consumer implements Chunks {
   private waking = false
   private resume: ((pulled: Answer) => void) | undefined
 
-  constructor(client: Client, out: Outbound, window: Window, method: Method, wire: unknown) {
+  constructor(
+    client: Client,
+    out: Outbound,
+    window: Window,
+    method: Method,
+    wire: unknown,
+    context: Uint8Array | undefined
+  ) {
     this.client = client
     this.out = out
     this.window = window
-    this.request = new Request(client, method, wire, (answer) => this.finish(answer), this)
+    this.request = new Request(client, method, wire, context, (answer) => this.finish(answer), this)
   }
 
   start(limit: Limit | undefined): Pull.Pull<Elements, unknown, void, any> {

@@ -9,6 +9,7 @@ import * as Deferred from "effect/Deferred"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import * as References from "effect/References"
 import { type HelloBody, smallestLimit, version } from "../Message.ts"
 import {
   Disconnected,
@@ -89,7 +90,13 @@ export class Live {
       methods: served.map(({ method }) => [method.id, method.fingerprint])
     }
     this.out = new Outbound(transport, options.budget ?? defaults.budget, this.expected)
-    this.client = new Client(this.out, transport.peer, own, options.overdue)
+    this.client = new Client(
+      this.out,
+      transport.peer,
+      own,
+      Context.get(ambient, References.MinimumLogLevel),
+      options.overdue
+    )
     this.server = new Server(this.out, served, this.hello, this.context)
     this.inbound = new Inbound({
       sink: this.sink(options.onRelease),
@@ -133,7 +140,7 @@ export class Live {
   private sink(onRelease: Options["onRelease"]): Sink {
     return {
       hello: (version, payload) => this.greet(version, payload),
-      call: (method, id, timeout, payload) => this.server.call(method, id, timeout, payload),
+      call: (method, id, timeout, context, payload) => this.server.call(method, id, timeout, context, payload),
       ok: (id, payload) => this.client.ok(id, payload),
       fail: (id, payload) => this.client.fail(id, payload),
       reject: (id, reason) => this.client.reject(id, reason),

@@ -156,18 +156,20 @@ export class Outbound {
     timeout: number,
     codec: Encodes,
     wire: unknown,
-    most: number
+    most: number,
+    context?: Uint8Array
   ): Put {
     const { writer } = this
     if (!this.open) return "sent"
     if (writer.unflushed > flushBufferAt) this.flush()
     // Who asks after having given something back is answered as one who has.
     if (this.leases.length > 0) this.putLeases()
-    const flags = timeout >= 0 ? Records.timed : 0
+    const flags = (timeout >= 0 ? Records.timed : 0) | (context === undefined ? 0 : Records.inContext)
     Records.begin(writer, kind, flags, method, id)
+    let preface = 0
     this.encoding = true
     try {
-      if (timeout >= 0) Records.uint32(writer, timeout)
+      if (flags !== 0) preface = Records.writePreface(writer, timeout, context)
       codec.write(writer, wire)
     } catch (error) {
       writer.rollback()
@@ -176,7 +178,7 @@ export class Outbound {
       this.encoding = false
     }
     const size = writer.recordSize()
-    this.payloadSize = size - Records.headerSize - (timeout >= 0 ? 4 : 0)
+    this.payloadSize = size - Records.headerSize - preface
     if (size <= this.maxRecord && this.payloadSize <= most) {
       if (size <= Records.longestRecord) {
         this.finish()

@@ -6,7 +6,7 @@
  */
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
-import { headerSize, HelloBody, kinds, readMsgpack, version, writeMsgpack } from "../Message.ts"
+import { CallContext, headerSize, HelloBody, kinds, readMsgpack, version, writeMsgpack } from "../Message.ts"
 import { RemoteErrorReason } from "../RemoteError.ts"
 import type { Loan } from "./memory.ts"
 import type { Reader } from "./reader.ts"
@@ -50,6 +50,8 @@ export { kind }
 
 /** of `call`: a timeout of 4 bytes precedes the payload */
 export const timed = 1
+/** of `call`: its context precedes the payload, behind the timeout */
+export const inContext = 2
 /** of `fragment` and `cut`: they belong to an answer, else to a call */
 export const ofAnswer = 1
 
@@ -62,7 +64,13 @@ export class Violation extends Error {
 export interface Sink {
   readonly hello: (version: number, payload: Reader) => void
   /** `timeout` is -1 when the call has none */
-  readonly call: (method: number, id: number, timeout: number, payload: Reader) => void
+  readonly call: (
+    method: number,
+    id: number,
+    timeout: number,
+    context: CallContext | undefined,
+    payload: Reader
+  ) => void
   readonly ok: (id: number, payload: Reader) => void
   readonly fail: (id: number, payload: Reader) => void
   readonly reject: (id: number, reason: RemoteErrorReason) => void
@@ -84,12 +92,15 @@ export interface Sink {
 
 const usesMethod = new Set<number>([kind.hello, kind.call])
 const usesNoId = new Set<number>([kind.hello, kind.release, kind.close, kind.goodbye])
-const flagged = new Set<number>([kind.call, kind.fragment, kind.cut])
+const usesFlags = new Map<number, number>([[kind.call, timed | inContext], [kind.fragment, ofAnswer], [
+  kind.cut,
+  ofAnswer
+]])
 
 /** of each kind: the bits of the header's two words behind the length that must be zero */
 const unusedFirst = Uint32Array.from(
   Object.values(kinds),
-  (k) => (flagged.has(k) ? 0xfe00 : 0xff00) + (usesMethod.has(k) ? 0 : 0xffff_0000)
+  (k) => 0xff00 - ((usesFlags.get(k) ?? 0) << 8) + (usesMethod.has(k) ? 0 : 0xffff_0000)
 )
 const unusedId = Uint32Array.from(Object.values(kinds), (k) => usesNoId.has(k) ? 0xffff_ffff : 0)
 
@@ -125,13 +136,21 @@ export const deliver = (
     case kind.call: {
       let timeout = -1
       let at = payload
-      if (flags !== 0) {
+      if ((flags & timed) !== 0) {
         if (size < 4) throw new Violation("a call without its timeout")
         timeout = view.getUint32(payload, true)
         at += 4
       }
+      let context: CallContext | undefined
+      if ((flags & inContext) !== 0) {
+        const from = at + 2
+        if (from > end) throw new Violation("a call without its context")
+        at = from + view.getUint16(at, true)
+        if (at > end) throw new Violation("a context that is longer than its call")
+        context = contextFrom(buffer.subarray(from, at))
+      }
       reader.reset(buffer, view, at, end, loan)
-      return sink.call(view.getUint16(start + 6, true), id, timeout, reader)
+      return sink.call(view.getUint16(start + 6, true), id, timeout, context, reader)
     }
     case kind.ok:
       reader.reset(buffer, view, payload, end, loan)
@@ -205,6 +224,14 @@ const reasonFrom = (bytes: Uint8Array): RemoteErrorReason => {
   return reason.success
 }
 
+const decodeContext = Schema.decodeUnknownResult(CallContext)
+
+const contextFrom = (bytes: Uint8Array): CallContext => {
+  const context = Result.try(() => Result.getOrThrow(decodeContext(readMsgpack(bytes))))
+  if (Result.isFailure(context)) throw new Violation(`a context that cannot be read: ${String(context.failure)}`)
+  return context.success
+}
+
 const decodeHello = Schema.decodeUnknownResult(HelloBody)
 
 export const helloFrom = (payload: Reader): HelloBody => {
@@ -243,6 +270,18 @@ export const uint32 = (writer: Writer, value: number): void => {
   writer.room(4)
   writer.view.setUint32(writer.position, value, true)
   writer.position += 4
+}
+
+/** What goes before the payload of a call; its bytes. */
+export const writePreface = (writer: Writer, timeout: number, context: Uint8Array | undefined): number => {
+  const timed = timeout >= 0 ? 4 : 0
+  if (timed > 0) uint32(writer, timeout)
+  if (context === undefined) return timed
+  writer.room(2)
+  writer.view.setUint16(writer.position, context.length, true)
+  writer.position += 2
+  writer.raw(context)
+  return timed + 2 + context.length
 }
 
 /** A record that is nothing but its header: interrupt, interrupted, end, cut, ping, pong. */

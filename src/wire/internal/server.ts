@@ -6,14 +6,15 @@
  * hold is what we granted it.
  */
 import * as Cause from "effect/Cause"
-import type * as Context from "effect/Context"
+import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
 import * as Option from "effect/Option"
+import * as References from "effect/References"
 import * as Stream from "effect/Stream"
 import type * as Codec from "../Codec.ts"
-import type { HelloBody } from "../Message.ts"
+import type { CallContext, HelloBody } from "../Message.ts"
 import type { Method, Served } from "../Method.ts"
 import {
   CallTimeout,
@@ -26,6 +27,7 @@ import {
   TooLarge,
   UnknownMethod
 } from "../RemoteError.ts"
+import { seen } from "./callContext.ts"
 import { remoteDefect } from "./defect.ts"
 import { isSuccess, issueOf, orFailWith } from "./issue.ts"
 import type { Loan } from "./memory.ts"
@@ -87,6 +89,7 @@ export class Server {
   private readonly out: Outbound
   private readonly table: ReadonlyArray<Served>
   private readonly granted: HelloBody
+  private readonly context: Context.Context<never>
   private readonly run: (effect: Effect.Effect<unknown, unknown, any>) => Fiber.Fiber<unknown, unknown>
   /** what the peer grants to streams */
   private window: HelloBody | undefined
@@ -105,6 +108,7 @@ export class Server {
     this.out = out
     this.table = table
     this.granted = granted
+    this.context = context
     // The session's owner knows which services its handlers need.
     this.run = Effect.runForkWith(context as Context.Context<any>)
   }
@@ -115,7 +119,7 @@ export class Server {
 
   // ---------------------------------------------------------------------------------------------- from the peer
 
-  call(index: number, id: number, timeout: number, payload: Reader): void {
+  call(index: number, id: number, timeout: number, caller: CallContext | undefined, payload: Reader): void {
     const size = payload.remaining
     const bytes = size > smallCall ? size : 0
     if (id >= this.granted.calls) throw new Violation(`more than ${this.granted.calls} calls`)
@@ -136,12 +140,12 @@ export class Server {
     }
     if (this.refusing) return this.refuse(id, bytes, method.id, new SessionClosed({ peer: self }))
     const loan = payload.lent
-    if (loan === undefined && !this.out.full) return this.handle(served, id, bytes, timeout, wire)
+    if (loan === undefined && !this.out.full) return this.handle(served, id, bytes, timeout, caller, wire)
     const serving = this.admit(id, bytes, method.id, timeout)
     serving.loan = loan
     loan?.hold()
-    if (!this.out.full) return this.follow(serving, method, this.handled(served, wire))
-    serving.start = () => this.follow(serving, method, this.handled(served, wire))
+    if (!this.out.full) return this.follow(serving, method, this.handled(served, wire, caller))
+    serving.start = () => this.follow(serving, method, this.handled(served, wire, caller))
     this.out.wait(serving)
   }
 
@@ -161,9 +165,16 @@ export class Server {
   // ---------------------------------------------------------------------------------------------- handling
 
   /** Answers at once where that is possible. */
-  private handle(served: Served, id: number, bytes: number, timeout: number, wire: unknown): void {
+  private handle(
+    served: Served,
+    id: number,
+    bytes: number,
+    timeout: number,
+    caller: CallContext | undefined,
+    wire: unknown
+  ): void {
     const { method } = served
-    const handled = this.handled(served, wire)
+    const handled = this.handled(served, wire, caller)
     if (method.stream || !Exit.isExit(handled) || Exit.isFailure(handled)) {
       return this.follow(this.admit(id, bytes, method.id, timeout), method, handled)
     }
@@ -185,7 +196,16 @@ export class Server {
     this.after(serving, put)
   }
 
-  private handled(served: Served, wire: unknown): Handled {
+  private handled(served: Served, wire: unknown, caller: CallContext | undefined): Handled {
+    const handled = this.applied(served, wire)
+    if (caller === undefined || Exit.isExit(handled)) return handled
+    const context = seen(caller, Context.get(this.context, References.CurrentLogAnnotations))
+    return Stream.isStream(handled)
+      ? Stream.provideContext(handled, context)
+      : Effect.provideContext(handled as Effect.Effect<unknown, unknown, any>, context)
+  }
+
+  private applied(served: Served, wire: unknown): Handled {
     const { method } = served
     const outcome = method.payload.fromWire(wire)
     if (isSuccess(outcome)) return apply(served, outcome.value)
