@@ -9,22 +9,29 @@ import * as Tracer from "effect/Tracer"
 import { type CallContext, longestContext, writeMsgpack } from "../Message.ts"
 import { bounded, longest } from "./bounded.ts"
 
-type Fiber_ = Fiber.Fiber<unknown, unknown>
+type Annotations = Readonly<Record<string, unknown>>
 
 /**
  * Its bytes; `undefined` for a call that has nothing to take along, which is most of them. `level`: what the peer knows
  * without being told.
  */
-export const of = (fiber: Fiber_, span: Tracer.AnySpan | undefined, level: LogLevel): Uint8Array | undefined => {
-  const annotations = fiber.getRef(References.CurrentLogAnnotations)
+export const of = (
+  fiber: Fiber.Fiber<unknown, unknown>,
+  span: Tracer.AnySpan | undefined,
+  level: LogLevel
+): Uint8Array | undefined => {
+  const annotations = Context.getOrUndefined(fiber.context, References.CurrentLogAnnotations)
   const { minimumLogLevel } = fiber.cache
-  if (span === undefined && minimumLogLevel === level && isEmpty(annotations)) return undefined
+  if (span === undefined && minimumLogLevel === level && (annotations === undefined || isEmpty(annotations))) {
+    return undefined
+  }
   const trace = span === undefined ? undefined : traceOf(span)
   const context = {
     ...(trace !== undefined && { trace }),
     ...(minimumLogLevel !== level && { logLevel: minimumLogLevel })
   } satisfies CallContext
-  const whole = writeMsgpack({ ...context, ...(!isEmpty(annotations) && { logAnnotations: scalars(annotations) }) })
+  if (annotations === undefined || isEmpty(annotations)) return writeMsgpack(context)
+  const whole = writeMsgpack({ ...context, logAnnotations: scalars(annotations) })
   return whole.length <= longestContext ? whole : writeMsgpack(context)
 }
 
@@ -44,7 +51,7 @@ const traceOf = (span: Tracer.AnySpan): CallContext["trace"] => {
 
 type Scalars = NonNullable<CallContext["logAnnotations"]>
 
-const scalars = (annotations: Readonly<Record<string, unknown>>): Scalars => {
+const scalars = (annotations: Annotations): Scalars => {
   const result: Record<string, Scalars[string]> = {}
   for (const [key, value] of Object.entries(annotations)) {
     result[key] = value === null || typeof value === "string" || typeof value === "number" || typeof value === "boolean"
@@ -57,7 +64,7 @@ const scalars = (annotations: Readonly<Record<string, unknown>>): Scalars => {
 /** What a handler sees of it, in a process that has annotations of its own. */
 export const seen = (
   { logAnnotations, logLevel, trace }: CallContext,
-  own: Readonly<Record<string, unknown>>
+  own: Annotations
 ): Context.Context<never> => {
   let context = Context.empty()
   if (trace !== undefined) context = Context.add(context, Tracer.ParentSpan, Tracer.externalSpan(trace))

@@ -7,7 +7,7 @@
 import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import type * as Fiber from "effect/Fiber"
+import * as Fiber from "effect/Fiber"
 import type { LogLevel } from "effect/LogLevel"
 import type * as Tracer from "effect/Tracer"
 import type * as Codec from "../Codec.ts"
@@ -144,23 +144,35 @@ export class Client {
   // ---------------------------------------------------------------------------------------------- calling
 
   call(method: Method, payload: unknown, limit: Limit | undefined): Answer {
-    return Effect.withFiber((fiber) => {
-      const ask = (span: Tracer.AnySpan | undefined) =>
-        this.ask(method, method.payload.toWire(payload), this.contextOf(fiber, span), limit)
-      return this.isTraced(method, fiber) ? CallSpan.use(method.id, "client", ask) : ask(fiber.cache.span)
+    return Effect.callback<unknown, unknown, any>((resume) => {
+      // Not by an effect that is given its fiber, which is a step more.
+      const fiber = Fiber.getCurrent()!
+      if (this.isTraced(method, fiber)) {
+        const send = (span: Tracer.Span) => this.send(method, payload, this.contextOf(fiber, span), limit)
+        return resume(CallSpan.use(method.id, "client", send))
+      }
+      const context = this.contextOf(fiber, fiber.cache.span)
+      const wire = method.payload.toWire(payload)
+      return isSuccess(wire)
+        ? this.cancel(this.begin(new Request(this, method, wire.value, context, resume, undefined), limit))
+        : resume(this.encoded(method, wire, (wire) => this.ask(method, wire, context, limit)))
     })
+  }
+
+  private send(method: Method, payload: unknown, context: Uint8Array | undefined, limit: Limit | undefined): Answer {
+    const wire = method.payload.toWire(payload)
+    return isSuccess(wire)
+      ? this.ask(method, wire.value, context, limit)
+      : this.encoded(method, wire, (wire) => this.ask(method, wire, context, limit))
   }
 
   isTraced(method: Method, fiber: Fiber.Fiber<unknown, unknown>): boolean {
     return !method.quiet && CallSpan.isTraced(fiber)
   }
 
-  private ask(method: Method, wire: Codec.ToWire, context: Uint8Array | undefined, limit: Limit | undefined): Answer {
-    if (!isSuccess(wire)) {
-      return this.encoded(method, wire, (wire) => this.ask(method, Exit.succeed(wire), context, limit))
-    }
+  private ask(method: Method, wire: unknown, context: Uint8Array | undefined, limit: Limit | undefined): Answer {
     return Effect.callback<unknown, unknown, any>((resume) =>
-      this.cancel(this.begin(new Request(this, method, wire.value, context, resume, undefined), limit))
+      this.cancel(this.begin(new Request(this, method, wire, context, resume, undefined), limit))
     )
   }
 
