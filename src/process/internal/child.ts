@@ -12,6 +12,7 @@ import * as Option from "effect/Option"
 import * as References from "effect/References"
 import * as Result from "effect/Result"
 import * as Scope from "effect/Scope"
+import type * as Tracer from "effect/Tracer"
 import type { Guard, Reaper } from "../../guard/internal/reaper.ts"
 import type { RunDirectory } from "../../guard/internal/runDirectory.ts"
 import type * as Implementation from "../../remote/internal/implementation.ts"
@@ -31,9 +32,11 @@ import * as CompileCache from "./compileCache.ts"
 import * as EndBy from "./endBy.ts"
 import * as HandedSocket from "./handedSocket.ts"
 import * as Launch from "./launch.ts"
+import * as LifeSpan from "./lifeSpan.ts"
 import type { Resolved } from "./options.ts"
 import * as Packages from "./packages.ts"
 import { type Failure, frame, longestFrame, type Preparation, type Report, version } from "./preparation.ts"
+import * as TraceParent from "./traceParent.ts"
 
 /** What is to run in a child. */
 export interface Work {
@@ -87,15 +90,35 @@ const boot = new URL(`./boot.${import.meta.url.endsWith(".ts") ? "ts" : "js"}`, 
  * ready.
  */
 export const start = (owner: Owner, work: Work, options: Resolved): Effect.Effect<Child, ProcessError, Scope.Scope> =>
+  Effect.suspend(() => {
+    const identity = CurrentProcess.nextIdentity()
+    const label = work.label ?? work.wants[0]!.id
+    const name = options.name ?? `${label}-${identity.join(":")}`
+    return Effect.flatMap(
+      LifeSpan.open(label, name, options.execPath),
+      (lifeSpan) =>
+        Effect.tapError(begin(owner, work, options, identity, name, lifeSpan), ({ reason }) => lifeSpan.end(reason))
+    )
+  })
+
+const begin = (
+  owner: Owner,
+  work: Work,
+  options: Resolved,
+  identity: ReadonlyArray<number>,
+  name: string,
+  lifeSpan: LifeSpan.LifeSpan
+): Effect.Effect<Child, ProcessError, Scope.Scope> =>
   Effect.uninterruptibleMask((restore) =>
     Effect.gen(function*() {
-      const identity = CurrentProcess.nextIdentity()
-      const name = options.name ?? `${work.label ?? work.wants[0]!.id}-${identity.join(":")}`
-      const preparation = frame(yield* prepare(owner, work, name, identity, options))
+      const preparation = frame(yield* prepare(owner, work, name, identity, options, lifeSpan.span))
       if (preparation.length > longestFrame) return yield* tooLong(preparation.length)
       const socket = yield* HandedSocket.make(owner.directory.socketPath())
       const launched = yield* Launch.launch(name, options, boot, socket.theirs, {
-        env: { [owner.directory.mark.name]: owner.directory.mark.value },
+        env: {
+          [owner.directory.mark.name]: owner.directory.mark.value,
+          ...TraceParent.environment(lifeSpan.span, options.env, process.env)
+        },
         label: [name],
         guard: owner.guard,
         context: yield* Effect.context<never>()
@@ -107,7 +130,8 @@ export const start = (owner: Owner, work: Work, options: Resolved): Effect.Effec
           })
         )
       )
-      const life = yield* makeLife(owner, launched, socket, options)
+      lifeSpan.launched(launched.pid)
+      const life = yield* makeLife(owner, launched, socket, options, lifeSpan)
       const guarded = owner.reaper.addChild({ pid: launched.pid, group: options.group })
       if (Result.isFailure(guarded)) {
         yield* life.kill("it could not be put under guard")
@@ -149,10 +173,10 @@ const prepare = Effect.fnUntraced(function*(
   { host, mode, module, wants }: Work,
   name: string,
   identity: ReadonlyArray<number>,
-  options: Resolved
+  options: Resolved,
+  span: Tracer.AnySpan | undefined
 ) {
   const self = CurrentProcess.get()
-  const span = yield* Effect.option(Effect.currentParentSpan)
   return {
     version,
     guard,
@@ -172,9 +196,7 @@ const prepare = Effect.fnUntraced(function*(
     argv: options.argv,
     logs: options.logs,
     logLevel: yield* References.MinimumLogLevel,
-    trace: Option.isNone(span)
-      ? undefined
-      : { traceId: span.value.traceId, spanId: span.value.spanId, sampled: span.value.sampled }
+    trace: span && { traceId: span.traceId, spanId: span.spanId, sampled: span.sampled }
   } satisfies Preparation
 })
 
@@ -248,11 +270,13 @@ const makeLife = Effect.fnUntraced(function*(
   { lives, reaper }: Owner,
   launched: Launch.Launched,
   { inlet, ours }: HandedSocket.HandedSocket,
-  options: Resolved
+  options: Resolved,
+  lifeSpan: LifeSpan.LifeSpan
 ) {
   const { exit, pid, signalGroup } = launched
   const peer = `${launched.name} (pid ${pid})`
   const sessionScope = yield* Scope.make()
+  yield* Effect.forkIn(Effect.flatMap(exit, lifeSpan.end), sessionScope)
   let session: Session.Session | undefined
   let forced = false
   let ending = false
@@ -294,6 +318,8 @@ const makeLife = Effect.fnUntraced(function*(
 
   /** Its group is its own as long as anything lives in it, also after its leader has been reaped. */
   const finish = Effect.gen(function*() {
+    const exited = launched.exited()
+    if (exited !== undefined) yield* lifeSpan.end(exited)
     yield* Scope.close(sessionScope, Exit.void)
     ours.destroy()
     yield* RealTime.until(() => {
