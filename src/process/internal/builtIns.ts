@@ -37,6 +37,7 @@ const make = <Payload, Success>(
     method: {
       id,
       stream: false,
+      quiet: true,
       fingerprint: `library-${version}`,
       get payload() {
         return compiled().payload
