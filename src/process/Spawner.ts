@@ -18,6 +18,7 @@ import * as RunDirectory from "../guard/internal/runDirectory.ts"
 import * as Child from "./internal/child.ts"
 import * as CompileCache from "./internal/compileCache.ts"
 import * as Family from "./internal/family.ts"
+import * as Gauges from "./internal/gauges.ts"
 import type { Resolved } from "./internal/options.ts"
 import { ProcessError, SpawnerClosed } from "./ProcessError.ts"
 
@@ -98,6 +99,7 @@ export const layer = (options: Options = {}): Layer.Layer<Spawner, ProcessError>
       }
       const lives = new Set<Child.Life>()
       yield* Family.join(lives)
+      yield* Gauges.register
       let closed = false
       yield* Effect.addFinalizer(() => {
         closed = true

@@ -10,6 +10,7 @@ import * as Exit from "effect/Exit"
 import * as Schema from "effect/Schema"
 import type * as Stream from "effect/Stream"
 import * as Codec from "./Codec.ts"
+import type { Durations } from "./internal/tally.ts"
 
 /**
  * One callable of a contract.
@@ -30,6 +31,8 @@ export interface Method {
   readonly quiet: boolean
   /** differs when any of the Schemas differ */
   readonly fingerprint: string
+  /** where its calls are counted, once there was one */
+  durations?: Durations | undefined
 }
 
 /**

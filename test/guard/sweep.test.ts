@@ -1,6 +1,8 @@
 import { assert, describe, it } from "@effect/vitest"
+import * as ProcessMetrics from "effect-multiprocessing/ProcessMetrics"
 import { freeze, isAliveUnsafe, kill, waitUntil } from "effect-multiprocessing/testing"
 import * as Effect from "effect/Effect"
+import * as Metric from "effect/Metric"
 import * as Fs from "node:fs"
 import * as Net from "node:net"
 import * as Path from "node:path"
@@ -8,9 +10,10 @@ import * as Owner from "../../src/guard/internal/owner.ts"
 import * as OwnFolder from "../../src/guard/internal/ownFolder.ts"
 import * as ProcessTable from "../../src/guard/internal/processTable.ts"
 import * as Records from "../../src/guard/internal/records.ts"
+import * as RunDirectory from "../../src/guard/internal/runDirectory.ts"
 import { sweep } from "../../src/guard/internal/sweep.ts"
 import { allDead, child, families, type Owned, owner, removed } from "../support/owned.ts"
-import { folder } from "../support/spawned.ts"
+import { folder, within } from "../support/spawned.ts"
 
 const swept = (base: string) => Effect.promise((signal) => sweep(base, signal))
 
@@ -75,6 +78,18 @@ describe("an owner and its Reaper are killed", () => {
         assert.isTrue(Fs.existsSync(next.directory))
       }))
   }
+
+  it.live("who sweeps counts the children that were left", () =>
+    Effect.gen(function*() {
+      const tmp = yield* folder
+      const owned = yield* owner(tmp, { children: 3, program: "sleep" })
+      yield* killBoth(owned)
+      yield* within(tmp, RunDirectory.make)
+      const count = Metric.value(Metric.withAttributes(ProcessMetrics.reaperKills, { of: "orphans" }))
+      yield* waitUntil(Effect.map(count, ({ count }) => count > 0))
+      assert.strictEqual((yield* count).count, 3)
+      yield* removed(owned.directory)
+    }).pipe(Effect.scoped, Effect.provideService(Metric.MetricRegistry, new Map())))
 
   it.live("many sweepers at once do it together", () =>
     Effect.gen(function*() {

@@ -65,11 +65,13 @@ const list = (folder: string): ReadonlyArray<string> =>
 export const children = (directory: string): ReadonlyArray<ChildRecord> =>
   list(Path.join(directory, childrenFolder)).flatMap((name) => parseChildName(name) ?? [])
 
-const sendKill = (target: number): void => {
+/** Whether anybody was there to be killed. */
+const sendKill = (target: number): boolean => {
   try {
-    process.kill(target, "SIGKILL")
+    return process.kill(target, "SIGKILL")
   } catch {
     // it has just ended, or it runs as another user, whom we may not touch
+    return false
   }
 }
 
@@ -85,22 +87,27 @@ export const markName = "EFFECT_MULTIPROCESSING_RUN"
 export const markValue = (directory: string, owner: { readonly pid: number; readonly start: string }): string =>
   `${directory}:${owner.pid}:${owner.start}`
 
-/** Kills the children that a run directory names, with their groups. To be done where their pids mean something. */
-export const killChildren = (directory: string, mark: string): void => {
+/**
+ * Kills the children that a run directory names, with their groups. To be done where their pids mean something. Returns
+ * how many there were.
+ */
+export const killChildren = (directory: string, mark: string): number => {
   const leaderless: Array<number> = []
+  let killed = 0
   for (const child of children(directory)) {
     const info = ProcessTable.read(child.pid)
     if (info?.start === child.start) {
       if (child.group) sendKill(-child.pid)
-      sendKill(child.pid)
+      if (sendKill(child.pid)) killed++
     } else if (info === undefined && child.group && !ProcessTable.isGroupEmpty(child.pid)) {
       leaderless.push(child.pid)
     }
   }
   for (const group of leaderless) {
     const ours = ProcessTable.groupMembers(group).some(({ pid }) => ProcessTable.variable(pid, markName) === mark)
-    if (ours) sendKill(-group)
+    if (ours && sendKill(-group)) killed++
   }
+  return killed
 }
 
 /** What a file or a directory is known by, whatever is at its path later. */

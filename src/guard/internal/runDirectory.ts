@@ -19,6 +19,7 @@ import * as Net from "node:net"
 import * as Os from "node:os"
 import * as Path from "node:path"
 import { type GuardFailure, RunDirectoryFailed, UnsupportedPlatform } from "../GuardFailure.ts"
+import * as Kills from "./kills.ts"
 import * as Owner from "./owner.ts"
 import * as OwnFolder from "./ownFolder.ts"
 import * as Records from "./records.ts"
@@ -155,6 +156,8 @@ export const make: Effect.Effect<RunDirectory, GuardFailure, Scope.Scope> = Effe
   const base = yield* chooseBase
   yield* makeBase(base)
   const directory = yield* Effect.acquireRelease(makeIn(base), (made) => Effect.sync(made.close))
-  yield* Effect.forkScoped(Effect.promise((signal) => sweep(base, signal)))
+  const context = yield* Effect.context()
+  const killed = (children: number) => Kills.countUnsafe("orphans", children, context)
+  yield* Effect.forkScoped(Effect.promise((signal) => sweep(base, signal, killed)))
   return directory
 })

@@ -35,7 +35,7 @@ const remove = async (directory: string): Promise<void> => {
   await Fs.promises.rm(directory, options)
 }
 
-const sweepOne = async (directory: string): Promise<void> => {
+const sweepOne = async (directory: string, killed: (children: number) => void): Promise<void> => {
   if (OwnFolder.refusal(directory) !== undefined || await Owner.answers(directory)) return
   if (Path.basename(directory).startsWith(".")) {
     if (Owner.hoursUntouched(directory) < unfinishedAge) return
@@ -44,7 +44,7 @@ const sweepOne = async (directory: string): Promise<void> => {
     if (owner !== undefined && Owner.sharesRealm(owner)) {
       // a cleaner of temporary files may have taken a living owner's socket away
       if (ProcessTable.isAlive(owner.pid, owner.start)) return
-      Records.killChildren(directory, Records.markValue(directory, owner))
+      killed(Records.killChildren(directory, Records.markValue(directory, owner)))
       Records.removePaths(directory)
     } else if (Owner.hoursUntouched(directory) < foreignAge) {
       // one that is removed elsewhere is empty at last; any other that says nothing stays
@@ -57,12 +57,16 @@ const sweepOne = async (directory: string): Promise<void> => {
 
 /**
  * Sweeps all stale run directories in `base`. Entries that are no run directories of ours are left alone; what fails
- * for one directory does not hinder the others.
+ * for one directory does not hinder the others. `killed` hears how many children each had left.
  */
-export const sweep = async (base: string, signal: AbortSignal): Promise<void> => {
+export const sweep = async (
+  base: string,
+  signal: AbortSignal,
+  killed: (children: number) => void = () => {}
+): Promise<void> => {
   const names = await Fs.promises.readdir(base).catch(() => [])
   for (const name of names) {
     if (signal.aborted) return
-    if (/^\.?[a-z0-9]{8}$/.test(name)) await sweepOne(Path.join(base, name)).catch(() => {})
+    if (/^\.?[a-z0-9]{8}$/.test(name)) await sweepOne(Path.join(base, name), killed).catch(() => {})
   }
 }

@@ -1,8 +1,9 @@
 /** What answers the questions of builtIns.ts; loaded with the first of them. */
-import type * as Effect from "effect/Effect"
+import * as Effect from "effect/Effect"
 import * as Metric from "effect/Metric"
 import type * as BuiltIns from "./builtIns.ts"
 import * as Family from "./family.ts"
+import * as Gauges from "./gauges.ts"
 
 type Answers = {
   readonly [Name in BuiltIns.Name]: (typeof BuiltIns)[Name] extends BuiltIns.BuiltIn<infer Payload, infer Success>
@@ -11,6 +12,6 @@ type Answers = {
 }
 
 export const answers: Answers = {
-  metrics: () => Metric.snapshot,
+  metrics: () => Effect.andThen(Gauges.register, Metric.snapshot),
   kin: ({ timeout }) => Family.kin(timeout)
 }

@@ -7,12 +7,13 @@
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import type * as Metric from "effect/Metric"
+import * as Metric from "effect/Metric"
 import * as Option from "effect/Option"
 import * as References from "effect/References"
 import * as Result from "effect/Result"
 import * as Scope from "effect/Scope"
 import type * as Tracer from "effect/Tracer"
+import * as Kills from "../../guard/internal/kills.ts"
 import type { Guard, Reaper } from "../../guard/internal/reaper.ts"
 import type { RunDirectory } from "../../guard/internal/runDirectory.ts"
 import type * as Implementation from "../../remote/internal/implementation.ts"
@@ -26,6 +27,7 @@ import * as Session from "../../wire/Session.ts"
 import * as Transport from "../../wire/Transport.ts"
 import * as Errors from "../ProcessError.ts"
 import { ProcessError } from "../ProcessError.ts"
+import * as ProcessMetrics from "../ProcessMetrics.ts"
 import * as Ask from "./ask.ts"
 import * as BuiltIns from "./builtIns.ts"
 import * as CompileCache from "./compileCache.ts"
@@ -113,6 +115,7 @@ const begin = (
     Effect.gen(function*() {
       const preparation = frame(yield* prepare(owner, work, name, identity, options, lifeSpan.span))
       if (preparation.length > longestFrame) return yield* tooLong(preparation.length)
+      const began = performance.now()
       const socket = yield* HandedSocket.make(owner.directory.socketPath())
       const launched = yield* Launch.launch(name, options, boot, socket.theirs, {
         env: {
@@ -131,6 +134,7 @@ const begin = (
         )
       )
       lifeSpan.launched(launched.pid)
+      yield* counted(launched)
       const life = yield* makeLife(owner, launched, socket, options, lifeSpan)
       const guarded = owner.reaper.addChild({ pid: launched.pid, group: options.group })
       if (Result.isFailure(guarded)) {
@@ -142,6 +146,7 @@ const begin = (
       const session = yield* restore(ready(work, launched, socket, options, life.connect)).pipe(
         Effect.onExit((exit) => Exit.isFailure(exit) ? life.abandon(exit.cause) : Effect.void)
       )
+      yield* Metric.update(ProcessMetrics.startDuration, (performance.now() - began) / 1000)
       yield* Effect.addFinalizer(() => life.end)
       const { end, forced, stop } = life
       const ask = Ask.make(session)
@@ -159,6 +164,24 @@ const begin = (
       }
     })
   )
+
+/** Its exit is counted before anybody else hears of it. */
+const counted = Effect.fnUntraced(function*({ exit }: Launch.Launched) {
+  yield* Metric.update(ProcessMetrics.starts, 1)
+  const exited = Effect.flatMap(exit, ({ detail, exitCode, outOfMemory, signal }) => {
+    const reason = outOfMemory === "heap" || outOfMemory === "cgroup"
+      ? "outOfMemory"
+      : detail !== undefined
+      ? "forced"
+      : signal !== undefined
+      ? "signal"
+      : exitCode === 0
+      ? "success"
+      : "code"
+    return Metric.update(Metric.withAttributes(ProcessMetrics.exits, { reason }), 1)
+  })
+  yield* Effect.forkDetach(exited, { startImmediately: true })
+})
 
 const tooLong = (bytes: number): ProcessError =>
   new ProcessError({
@@ -277,6 +300,7 @@ const makeLife = Effect.fnUntraced(function*(
   const peer = `${launched.name} (pid ${pid})`
   const sessionScope = yield* Scope.make()
   yield* Effect.forkIn(Effect.flatMap(exit, lifeSpan.end), sessionScope)
+  const context = yield* Effect.context()
   let session: Session.Session | undefined
   let forced = false
   let ending = false
@@ -322,6 +346,7 @@ const makeLife = Effect.fnUntraced(function*(
     if (exited !== undefined) yield* lifeSpan.end(exited)
     yield* Scope.close(sessionScope, Exit.void)
     ours.destroy()
+    if (launched.hasRemains()) Kills.countUnsafe("remains", 1, context)
     yield* RealTime.until(() => {
       if (!launched.hasRemains()) return true
       signalGroup("SIGKILL", "")

@@ -21,6 +21,9 @@ export const join = (lives: ReadonlySet<Life>): Effect.Effect<void, never, Scope
 /** All that have been started and not ended. */
 export const lives = (): ReadonlyArray<Life> => Array.from(families, (lives) => [...lives]).flat()
 
+/** what the library has asked of them, and they have not answered */
+export const questions = (): number => lives().reduce((sum, { child }) => sum + (child?.ask.open() ?? 0), 0)
+
 /** of the time that this process has to answer, what its children have */
 const share = 0.75
 

@@ -29,6 +29,7 @@ import type { Long, Outbound, Waiter } from "./outbound.ts"
 import type { Reader } from "./reader.ts"
 import { kind, smallCall, Violation } from "./records.ts"
 import * as RunningTime from "./runningTime.ts"
+import * as Tally from "./tally.ts"
 
 export type Answer = Effect.Effect<unknown, unknown, any>
 
@@ -59,6 +60,8 @@ export class Request implements Waiter {
   bytes = 0
   long: Long | undefined
   done = false
+  /** of `Tally.now()` */
+  began = 0
   /** nobody wants the answer any more: it only frees the id */
   abandoned = false
   /** where it waits to be sent, unless that is for room in the output */
@@ -193,6 +196,7 @@ export class Client {
 
   begin(request: Request, limit: Limit | undefined): Request {
     this.inFlight++
+    request.began = Tally.now()
     if (limit !== undefined) this.limit(request, limit)
     this.submit(request)
     return request
@@ -428,6 +432,8 @@ export class Client {
     if (request.done) return
     request.done = true
     this.inFlight--
+    const { method } = request
+    ;(method.durations ??= Tally.durationsOf(method)).add(Tally.now() - request.began)
     clearTimeout(request.timer)
     request.letGo?.()
     request.answered(answer)

@@ -31,6 +31,7 @@ import type { Reader } from "./reader.ts"
 import * as RealTime from "./realTime.ts"
 import { helloFrom, type Sink, Violation } from "./records.ts"
 import { Server } from "./server.ts"
+import * as Tally from "./tally.ts"
 
 /** what an end accepts unless it is told otherwise */
 const defaults = {
@@ -73,6 +74,10 @@ export class Live {
   /** the peer has asked this end to finish: it will not take calls any more */
   private leaving = false
   private onGone = (): void => {}
+  private readonly figures: Tally.Countable = {
+    inFlight: () => this.client.inFlight,
+    unsent: () => this.out.pending
+  }
 
   constructor(options: Options, ambient: Context.Context<never>) {
     const { pingInterval, transport } = options
@@ -112,6 +117,7 @@ export class Live {
   }
 
   start(): void {
+    Tally.sessions.add(this.figures)
     this.out.hello(this.hello)
     this.transport.start(this.inbound)
   }
@@ -244,6 +250,7 @@ export class Live {
   private finish(reason: RemoteErrorReason): void {
     if (this.state === "ended") return
     this.state = "ended"
+    Tally.sessions.delete(this.figures)
     this.stop(() => this.client.ended(reason))
     Deferred.doneUnsafe(this.greeted, failWith(reason))
     Deferred.doneUnsafe(this.closed, Exit.succeed(reason))

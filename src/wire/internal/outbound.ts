@@ -88,7 +88,8 @@ export class Outbound {
     return (this.waiting.size > 0 && !this.waking) || this.pending > this.budget || this.encoding
   }
 
-  private get pending(): number {
+  /** bytes that have not left */
+  get pending(): number {
     return this.transport.unsent() + this.writer.unflushed
   }
 
