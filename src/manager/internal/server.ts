@@ -9,6 +9,7 @@ import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
 import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
+import { holdsProxies } from "../../remote/internal/carried.ts"
 import type { Contract } from "../../remote/internal/contract.ts"
 import { contracts, declaration as control, type Ref } from "../../remote/internal/control.ts"
 import * as Implementation from "../../remote/internal/implementation.ts"
@@ -146,20 +147,29 @@ export class Server {
             const nothing = nothingLeased(type.declaration.id, number)
             return contract.stream ? Stream.fromEffect(nothing) : nothing
           }
-          return CallSpan.serve(contract.id, services, this.call(instance, name, input, attendant))
+          return CallSpan.serve(contract.id, services, this.call(instance, name, contract, input, attendant))
         }
       }))
     ]
   }
 
-  /** An object lives as long as any of its calls. */
-  private call(instance: Instance, name: string, input: unknown, attendant: Attendant): Implementation.Answer {
+  /** An object lives as long as any of its calls, and a call until its answer has been encoded. */
+  private call(
+    instance: Instance,
+    name: string,
+    contract: Contract,
+    input: unknown,
+    attendant: Attendant
+  ): Implementation.Answer {
     const { table } = this
     const answer = instance.call(name, input, attendant)
-    if (Exit.isExit(answer)) return answer
-    const end = Effect.sync(() => table.discount(instance, "calls"))
+    // It costs no fiber, unless proxies in it have to become tickets.
+    if (Exit.isExit(answer) && !answersWithProxies(contract)) return answer
     table.count(instance, "calls")
-    return Stream.isStream(answer) ? Stream.ensuring(answer, end) : Effect.ensuring(answer, end)
+    const counted = Effect.addFinalizer(() => Effect.sync(() => table.discount(instance, "calls")))
+    return Stream.isStream(answer)
+      ? Stream.concat(Stream.fromEffectDrain(counted), answer)
+      : Effect.andThen(counted, answer)
   }
 
   private create(
@@ -246,6 +256,16 @@ export class Server {
       summary: instance.summary()
     }))
   }
+}
+
+const withProxies = new WeakMap<Contract, boolean>()
+
+const answersWithProxies = (contract: Contract): boolean => {
+  let known = withProxies.get(contract)
+  if (known === undefined) {
+    withProxies.set(contract, known = holdsProxies(contract.success) || holdsProxies(contract.error))
+  }
+  return known
 }
 
 /** What needs no fiber, as what it is. */

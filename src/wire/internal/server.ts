@@ -232,8 +232,10 @@ export class Server {
 
   private produce(serving: Serving, method: Method, stream: Stream.Stream<unknown, unknown, any>): void {
     const producer = serving.producer = new Producer(this.out, serving.id, method, this.window!)
-    this.fork(serving, Effect.scoped(producer.run(stream)), (exit) => {
+    const produced = Effect.catchCause(producer.run(stream), (cause) => failedWithin(method, cause))
+    this.fork(serving, Effect.scoped(produced), (exit) => {
       if (Exit.isFailure(exit)) return this.failed(serving, method, exit.cause)
+      if (exit.value !== undefined) return this.send(serving, exit.value as Answer)
       this.out.bare(kind.end, 0, serving.id)
       this.release(serving)
     })
@@ -448,14 +450,16 @@ const encodedWithin = (
         orFailWith(method.success.toWire(value), encodeFailed(method, "success")),
         (wire) => answerOf(method, "success", wire)
       ),
-    onFailure: (cause) => {
-      const error = Cause.findErrorOption(cause)
-      if (Option.isNone(error) || error.value instanceof RemoteError) return Effect.failCause(cause)
-      const wire = method.error.toWire(error.value)
-      return Exit.isExit(wire)
-        ? Effect.failCause(cause)
-        : Effect.map(orFailWith(wire, errorNotEncoded(method, error.value)), (wire) => answerOf(method, "error", wire))
-    }
+    onFailure: (cause) => failedWithin(method, cause)
   })
+
+const failedWithin = (method: Method, cause: Cause.Cause<unknown>): Effect.Effect<Answer, unknown, any> => {
+  const error = Cause.findErrorOption(cause)
+  if (Option.isNone(error) || error.value instanceof RemoteError) return Effect.failCause(cause)
+  const wire = method.error.toWire(error.value)
+  return Exit.isExit(wire)
+    ? Effect.failCause(cause)
+    : Effect.map(orFailWith(wire, errorNotEncoded(method, error.value)), (wire) => answerOf(method, "error", wire))
+}
 
 const callTimeout = ({ method }: Serving, timeout: number) => new CallTimeout({ method, timeout })
