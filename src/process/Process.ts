@@ -21,6 +21,7 @@ import * as CurrentProcess from "../wire/internal/currentProcess.ts"
 import * as RealTime from "../wire/internal/realTime.ts"
 import { type ProcessExited, RemoteError, RemoteInterrupted } from "../wire/RemoteError.ts"
 import type { Child } from "./internal/child.ts"
+import * as EndBy from "./internal/endBy.ts"
 import { type ChildOptions, type HostOptions, resolve } from "./internal/options.ts"
 import * as StandardStreams from "./internal/standardStreams.ts"
 import { HandleClosed, InvalidPayload, ProcessError, StillRunning } from "./ProcessError.ts"
@@ -126,7 +127,7 @@ export const start = <F extends FnOf<false>>(
     )
     // Runs before the child's own finalizer, which ends it whatever it does.
     yield* Effect.addFinalizer((exit) =>
-      !child.daemon && Exit.isSuccess(exit) ? Effect.asVoid(Fiber.await(running)) : Effect.void
+      !child.daemon && Exit.isSuccess(exit) ? EndBy.unlessEnding(Fiber.await(running)) : Effect.void
     )
     return makeHandle(fn.id, child, running)
   })

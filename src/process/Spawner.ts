@@ -97,12 +97,11 @@ export const layer = (options: Options = {}): Layer.Layer<Spawner, ProcessError>
       if (fastStart) {
         yield* Effect.forkScoped(Effect.promise(() => CompileCache.trim(CompileCache.folderBeside(directory.path))))
       }
-      const lives = new Set<Child.Life>()
-      yield* Family.join(lives)
+      const family = yield* Family.join
+      const { lives } = family
       yield* Gauges.register
-      let closed = false
       yield* Effect.addFinalizer(() => {
-        closed = true
+        family.closed = true
         return Effect.forEach(lives, ({ end }) => end, { concurrency: "unbounded", discard: true })
       })
       return {
@@ -115,7 +114,7 @@ export const layer = (options: Options = {}): Layer.Layer<Spawner, ProcessError>
         ),
         start: (work, options) =>
           Effect.suspend(() =>
-            closed
+            family.closed
               ? Effect.fail(new ProcessError({ reason: new SpawnerClosed() }))
               : Child.start({ directory, guard, reaper, fastStart, lives }, work, options)
           )

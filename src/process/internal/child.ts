@@ -81,6 +81,8 @@ export interface Owner {
 export interface Life {
   readonly launched: Launch.Launched
   readonly state: () => typeof BuiltIns.State.Type
+  readonly identity: ReadonlyArray<number>
+  readonly daemon: boolean
   readonly end: Effect.Effect<void>
   child: Child | undefined
 }
@@ -135,7 +137,7 @@ const begin = (
       )
       lifeSpan.launched(launched.pid)
       yield* counted(launched)
-      const life = yield* makeLife(owner, launched, socket, options, lifeSpan)
+      const life = yield* makeLife(owner, launched, socket, identity, options, lifeSpan)
       const guarded = owner.reaper.addChild({ pid: launched.pid, group: options.group })
       if (Result.isFailure(guarded)) {
         yield* life.kill("it could not be put under guard")
@@ -293,6 +295,7 @@ const makeLife = Effect.fnUntraced(function*(
   { lives, reaper }: Owner,
   launched: Launch.Launched,
   { inlet, ours }: HandedSocket.HandedSocket,
+  identity: ReadonlyArray<number>,
   options: Resolved,
   lifeSpan: LifeSpan.LifeSpan
 ) {
@@ -370,12 +373,14 @@ const makeLife = Effect.fnUntraced(function*(
   const stop = yield* Effect.cached(Effect.uninterruptible(Effect.gen(function*() {
     ending = true
     const deadlines = EndBy.limit(options.deadlines)
+    const asked = performance.now()
     // To a child that is not ready yet, the end of its socket says the same.
     if (session === undefined) ours.destroy()
     else yield* session.requestClose(deadlines.close)
-    if (Option.isSome(yield* RealTime.within(exit, deadlines.close))) return
-    signalGroup("SIGTERM", `it had not ended ${Math.round(deadlines.close)} ms after it was asked to`)
-    if (Option.isSome(yield* RealTime.within(exit, deadlines.kill))) return
+    if (Option.isSome(yield* EndBy.within(exit, deadlines.close))) return
+    const waited = Math.min(deadlines.close, performance.now() - asked)
+    signalGroup("SIGTERM", `it had not ended ${Math.round(waited)} ms after it was asked to`)
+    if (Option.isSome(yield* EndBy.within(exit, deadlines.kill))) return
     signalGroup("SIGKILL", "")
     yield* exit
   })))
@@ -384,6 +389,8 @@ const makeLife = Effect.fnUntraced(function*(
     launched,
     state: (): ReturnType<Life["state"]> =>
       ending || launched.exited() !== undefined ? "ending" : life.child === undefined ? "starting" : "ready",
+    identity,
+    daemon: options.daemon,
     child: undefined as Child | undefined,
     connect,
     forced: () => forced,

@@ -7,19 +7,33 @@ import * as RealTime from "../../wire/internal/realTime.ts"
 import * as BuiltIns from "./builtIns.ts"
 import type { Life } from "./child.ts"
 
-const families = new Set<ReadonlySet<Life>>()
+/** The children of a Spawner. */
+interface Family {
+  /** those that have been launched and not been ended, ready or not */
+  readonly lives: Set<Life>
+  /** no more are started */
+  closed: boolean
+}
+
+const families = new Set<Family>()
 
 /** A Spawner's children are among those of this process until the Scope closes. */
-export const join = (lives: ReadonlySet<Life>): Effect.Effect<void, never, Scope.Scope> =>
-  Effect.acquireRelease(
-    Effect.sync(() => {
-      families.add(lives)
-    }),
-    () => Effect.sync(() => families.delete(lives))
-  )
+export const join: Effect.Effect<Family, never, Scope.Scope> = Effect.acquireRelease(
+  Effect.sync(() => {
+    const family: Family = { lives: new Set(), closed: false }
+    families.add(family)
+    return family
+  }),
+  (family) => Effect.sync(() => families.delete(family))
+)
 
 /** All that have been started and not ended. */
-export const lives = (): ReadonlyArray<Life> => Array.from(families, (lives) => [...lives]).flat()
+export const lives = (): ReadonlyArray<Life> => Array.from(families, ({ lives }) => [...lives]).flat()
+
+/** There will be no others. */
+export const close = (): void => {
+  for (const family of families) family.closed = true
+}
 
 /** what the library has asked of them, and they have not answered */
 export const questions = (): number => lives().reduce((sum, { child }) => sum + (child?.ask.open() ?? 0), 0)
