@@ -9,6 +9,7 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
+import type { LogLevel } from "effect/LogLevel"
 import type * as Metric from "effect/Metric"
 import * as Option from "effect/Option"
 import type * as Scope from "effect/Scope"
@@ -66,6 +67,11 @@ export interface Process<out A, out E = never> {
   readonly sentinel: Effect.Effect<ProcessExited, ProcessError>
   /** the process's own metrics, as it counts them now; a busy process answers when it gets to it */
   readonly metrics: Effect.Effect<ReadonlyArray<Metric.Metric.Snapshot>, ProcessError | RemoteError>
+  /**
+   * At which level and above it logs: the calls that begin from now on, and what is forwarded of those that run. Lower
+   * levels are not heard from fibers that run already.
+   */
+  readonly setMinimumLogLevel: (level: LogLevel) => Effect.Effect<void, ProcessError | RemoteError>
   /** Lets go of an ended process; fails with `StillRunning` before. Closing again is nothing. */
   readonly close: Effect.Effect<void, ProcessError>
   /** what the child reads; ends when the sink does. Fails with `InvalidOption` unless `stdio.stdin` is `"pipe"` */
@@ -204,6 +210,7 @@ const makeHandle = (id: string, child: Child, running: Fiber.Fiber<any, any>): P
     kill: open(child.signal("SIGKILL")),
     sentinel: open(child.exit),
     metrics: open(child.metrics),
+    setMinimumLogLevel: (level) => open(child.setMinimumLogLevel(level)),
     close: Effect.suspend(() => {
       if (child.exited() === undefined) {
         return Effect.fail(new ProcessError({ reason: new StillRunning({ name, pid }) }))
@@ -268,6 +275,35 @@ export const activeChildren: Effect.Effect<ReadonlyArray<ActiveChild>, never, Sp
 )
 
 /**
+ * Sets at which level and above the children of this process log, while they run.
+ *
+ * **Details**
+ *
+ * It is for all children of the `Spawner`, whatever runs in them, and those that are started later. It counts before what
+ * they were started with, and before the level of who calls them. Completes when all that live have heard of it; one
+ * that is busy hears of it when it gets to it.
+ *
+ * Calls that begin from then on log at that level. Of what runs already nothing below it is forwarded; but a fiber keeps
+ * the level that it has, so a lower one is not heard from it.
+ *
+ * **Gotchas**
+ *
+ * It does not reach the children of children, except that a child forwards nothing of theirs below its own level.
+ *
+ * **Example** (Looking closer for a while)
+ *
+ * ```ts
+ * Effect.acquireRelease(Process.setMinimumLogLevel("Debug"), () => Process.setMinimumLogLevel("Info"))
+ * ```
+ *
+ * @stability unstable
+ * @category logging
+ * @since 0.1.0
+ */
+export const setMinimumLogLevel = (level: LogLevel): Effect.Effect<void, never, Spawner.Spawner> =>
+  Effect.flatMap(Spawner.Spawner, (spawner) => spawner.setMinimumLogLevel(level))
+
+/**
  * A child of this process, whatever runs in it.
  *
  * @stability unstable
@@ -281,4 +317,6 @@ export interface ActiveChild {
   readonly daemon: boolean
   /** the child's own metrics, as it counts them now; a busy child answers when it gets to it */
   readonly metrics: Effect.Effect<ReadonlyArray<Metric.Metric.Snapshot>, RemoteError>
+  /** As `setMinimumLogLevel` of a `Process`. A child that takes its place has its own level. */
+  readonly setMinimumLogLevel: (level: LogLevel) => Effect.Effect<void, RemoteError>
 }

@@ -11,6 +11,7 @@
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import type { LogLevel } from "effect/LogLevel"
 import type * as Scope from "effect/Scope"
 import type { GuardFailure } from "../guard/GuardFailure.ts"
 import * as Reaper from "../guard/internal/reaper.ts"
@@ -54,6 +55,8 @@ export class Spawner extends Context.Service<Spawner, {
   readonly runDirectory: string
   /** The children that are ready and have not been reaped. */
   readonly children: Effect.Effect<ReadonlyArray<Child.Child>>
+  /** At which level and above they log, and those that are started from now on. */
+  readonly setMinimumLogLevel: (level: LogLevel) => Effect.Effect<void>
   /** Starts a child that hosts a module; it is ended when the Scope closes. */
   readonly start: (work: Child.Work, options: Resolved) => Effect.Effect<Child.Child, ProcessError, Scope.Scope>
 }>()("effect-multiprocessing/Spawner") {}
@@ -99,6 +102,11 @@ export const layer = (options: Options = {}): Layer.Layer<Spawner, ProcessError>
       }
       const family = yield* Family.join
       const { lives } = family
+      const owner: Child.Owner = { directory, guard, reaper, fastStart, minimumLogLevel: undefined, lives }
+      const children = () =>
+        Array.from(lives, ({ child }) => child).filter((child): child is Child.Child =>
+          child !== undefined && child.exited() === undefined
+        )
       yield* Gauges.register
       yield* Effect.addFinalizer(() => {
         family.closed = true
@@ -107,16 +115,20 @@ export const layer = (options: Options = {}): Layer.Layer<Spawner, ProcessError>
       return {
         capabilities: { startMethod: "spawn", guard },
         runDirectory: directory.path,
-        children: Effect.sync(() =>
-          Array.from(lives, ({ child }) => child).filter((child): child is Child.Child =>
-            child !== undefined && child.exited() === undefined
-          )
-        ),
+        children: Effect.sync(children),
+        setMinimumLogLevel: (level) =>
+          Effect.suspend(() => {
+            owner.minimumLogLevel = level
+            return Effect.forEach(children(), (child) => Effect.ignore(child.setMinimumLogLevel(level)), {
+              concurrency: "unbounded",
+              discard: true
+            })
+          }),
         start: (work, options) =>
           Effect.suspend(() =>
             family.closed
               ? Effect.fail(new ProcessError({ reason: new SpawnerClosed() }))
-              : Child.start({ directory, guard, reaper, fastStart, lives }, work, options)
+              : Child.start(owner, work, options)
           )
       }
     })

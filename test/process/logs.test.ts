@@ -355,7 +355,7 @@ describe("a log channel", () => {
         assert.deepStrictEqual(heads(lines), ["held"])
         // it is in the child's group
         yield* child.close
-        yield* Testing.waitUntil(() => Testing.isAlive(pid).pipe(Effect.runSync) === false)
+        yield* Testing.waitUntil(Effect.map(Testing.isAlive(pid), (alive) => !alive))
       })
     )
   )

@@ -1,14 +1,16 @@
 /**
  * What the library itself serves in every child, beside the module: asked by the child's parent alone (see ask.ts).
  *
- * A child pays for it with two entries of its Hello. Their Schemas are made when first needed, what answers is loaded
+ * A child pays for it with an entry each of its Hello. Their Schemas are made when first needed, what answers is loaded
  * then, and they are not compared, since both ends have agreed on a version of the library's before the session.
  */
 import * as Effect from "effect/Effect"
+import type { LogLevel } from "effect/LogLevel"
 import type * as Metric from "effect/Metric"
 import * as Schema from "effect/Schema"
 import { ownPrefix } from "../../remote/internal/names.ts"
 import * as Method from "../../wire/Method.ts"
+import { levels } from "./logChannel.ts"
 import { version } from "./preparation.ts"
 
 /** A question, by the types of what is said and answered. */
@@ -20,7 +22,7 @@ export interface BuiltIn<in out Payload, out Success> {
   readonly "~types"?: (payload: Payload) => Success
 }
 
-export type Name = "metrics" | "kin"
+export type Name = "metrics" | "kin" | "minimumLogLevel"
 
 const make = <Payload, Success>(
   name: Name,
@@ -104,8 +106,14 @@ export const kin = make<{ readonly timeout: number }, Kin>("kin", true, () => {
   return { payload: Schema.Struct({ timeout: Schema.Number }), success: Kin }
 })
 
+/** From now on the process logs at this level and above; see minimumLogLevel.ts. */
+export const minimumLogLevel = make<{ readonly level: LogLevel }, void>("minimumLogLevel", false, () => ({
+  payload: Schema.Struct({ level: Schema.Literals(levels) }),
+  success: Schema.Void
+}))
+
 /** For the session with the parent. */
-export const served: ReadonlyArray<Method.Served> = [metrics, kin].map(({ method, name }) => ({
+export const served: ReadonlyArray<Method.Served> = [metrics, kin, minimumLogLevel].map(({ method, name }) => ({
   method,
   handle: (payload: any) =>
     Effect.flatMap(

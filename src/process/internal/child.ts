@@ -7,6 +7,7 @@
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import type { LogLevel } from "effect/LogLevel"
 import * as Metric from "effect/Metric"
 import * as Option from "effect/Option"
 import * as References from "effect/References"
@@ -58,6 +59,7 @@ export interface Child extends Launch.Launched {
   readonly session: Session.Session
   readonly ask: Ask.Ask
   readonly metrics: Effect.Effect<ReadonlyArray<Metric.Metric.Snapshot>, RemoteError>
+  readonly setMinimumLogLevel: (level: LogLevel) => Effect.Effect<void, RemoteError>
   /** calls that it has not answered, without what the library asks */
   readonly calls: () => number
   /** whether it was killed because an interrupted call had not let go of it */
@@ -74,6 +76,8 @@ export interface Owner {
   readonly guard: Guard
   readonly reaper: Reaper
   readonly fastStart: boolean
+  /** the level that has been set for all children, also those to come */
+  minimumLogLevel: LogLevel | undefined
   /** those that have been launched and not been ended, ready or not */
   readonly lives: Set<Life>
 }
@@ -152,18 +156,24 @@ const begin = (
       yield* Effect.addFinalizer(() => life.end)
       const { end, forced, stop } = life
       const ask = Ask.make(session)
-      return life.child = {
+      const child: Child = life.child = {
         ...launched,
         identity,
         daemon: options.daemon,
         session,
         ask,
         metrics: ask(BuiltIns.metrics, undefined),
+        setMinimumLogLevel: (level) => ask(BuiltIns.minimumLogLevel, { level }),
         calls: () => session.inFlight() - ask.open(),
         forced,
         stop,
         end
       }
+      // A child that has just died says so itself.
+      if (owner.minimumLogLevel !== undefined) {
+        yield* restore(Effect.ignore(child.setMinimumLogLevel(owner.minimumLogLevel)))
+      }
+      return child
     })
   )
 
@@ -194,7 +204,7 @@ const tooLong = (bytes: number): ProcessError =>
   })
 
 const prepare = Effect.fnUntraced(function*(
-  { directory, fastStart, guard }: Owner,
+  { directory, fastStart, guard, minimumLogLevel }: Owner,
   { host, mode, module, wants }: Work,
   name: string,
   identity: ReadonlyArray<number>,
@@ -220,7 +230,7 @@ const prepare = Effect.fnUntraced(function*(
     parent: { name: self.name, pid: self.pid },
     argv: options.argv,
     logs: options.logs,
-    logLevel: yield* References.MinimumLogLevel,
+    logLevel: minimumLogLevel ?? (yield* References.MinimumLogLevel),
     trace: span && { traceId: span.traceId, spanId: span.spanId, sampled: span.sampled }
   } satisfies Preparation
 })

@@ -2,6 +2,7 @@
 import * as Cause from "effect/Cause"
 import * as Context from "effect/Context"
 import type * as Logger from "effect/Logger"
+import type { LogLevel } from "effect/LogLevel"
 import * as References from "effect/References"
 import { type Line, longestText, type Reason } from "./logChannel.ts"
 import * as Portrait from "./portrait.ts"
@@ -18,11 +19,20 @@ export const install = (fd: number): void => {
   const write = writer(fd)
   // The first one is the console's; `effect/Logger`, which could name it, would load files of its own.
   const [toConsole, ...others] = loggers
-  const log: Logger.Logger<unknown, void>["log"] = (options) => write(encode(lineOf(options)))
+  const log: Logger.Logger<unknown, void>["log"] = (options) => {
+    if (lets(options.logLevel)) write(encode(lineOf(options)))
+  }
   loggers.clear()
   for (const logger of [Object.assign(Object.create(Object.getPrototypeOf(toConsole)), { log }), ...others]) {
     loggers.add(logger)
   }
+}
+
+let lets: (level: LogLevel) => boolean = () => true
+
+/** What is forwarded from now on, also of what fibers log that run already. */
+export const filter = (predicate: (level: LogLevel) => boolean): void => {
+  lets = predicate
 }
 
 const lineOf = (options: Logger.Options<unknown>): Line => {

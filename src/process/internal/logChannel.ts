@@ -15,6 +15,18 @@ export const longestText = 128 << 10
 /** bytes of a frame, which has no reason to be longer: JSON needs up to six for a character */
 export const longestLine = 2 << 20
 
+/** `effect/LogLevel`'s, which is a file more to load */
+export const levels = [
+  "All",
+  "Fatal",
+  "Error",
+  "Warn",
+  "Info",
+  "Debug",
+  "Trace",
+  "None"
+] as const satisfies ReadonlyArray<LogLevel>
+
 /** One reason of a Cause. Errors do not travel: `text` is what the child's `Cause.pretty` made of it. */
 export type Reason =
   | {

@@ -3,18 +3,17 @@ import * as Cause from "effect/Cause"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import * as LogLevel from "effect/LogLevel"
 import * as References from "effect/References"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import * as Tracer from "effect/Tracer"
 import type { Readable } from "node:stream"
-import { type Line, longestLine, type Reason } from "./logChannel.ts"
+import { levels, type Line, longestLine, type Reason } from "./logChannel.ts"
 
 const Text = Schema.Struct({ name: Schema.String, message: Schema.String, text: Schema.String })
 
 const decode = Schema.decodeUnknownResult(Schema.fromJsonString(Schema.Struct({
-  level: Schema.Literals(LogLevel.values),
+  level: Schema.Literals(levels),
   date: Schema.Finite,
   fiber: Schema.Finite,
   message: Schema.Array(Schema.Unknown),

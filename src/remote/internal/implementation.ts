@@ -4,6 +4,7 @@ import * as References from "effect/References"
 import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import * as Tracer from "effect/Tracer"
+import * as MinimumLogLevel from "../../wire/internal/minimumLogLevel.ts"
 import type { Contract } from "./contract.ts"
 import { ownPrefix } from "./names.ts"
 
@@ -112,7 +113,8 @@ const handlersOf = (declaration: Declaration, handlers: Handlers): Implementatio
 const within =
   (services: Context.Context<never>, call: Implementation["call"]): Implementation["call"] => (method, payload) => {
     const answer = call(method, payload)
-    return Stream.isStream(answer) ? Stream.provideContext(answer, services) : Effect.provideContext(answer, services)
+    const context = MinimumLogLevel.within(services)
+    return Stream.isStream(answer) ? Stream.provideContext(answer, context) : Effect.provideContext(answer, context)
   }
 
 /** Calls by name. What the types forbid is a defect with a name, and not a fiber that ends without its finalizers. */
