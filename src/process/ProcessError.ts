@@ -103,6 +103,29 @@ export class NotALayer extends Schema.TaggedError<NotALayer>("effect-multiproces
 }
 
 /**
+ * What a module has registered with `ChildStart` failed or died.
+ *
+ * @stability unstable
+ * @category errors
+ * @since 0.1.0
+ */
+export class ChildStartFailed
+  extends Schema.TaggedError<ChildStartFailed>("effect-multiprocessing/ChildStartFailed")("ChildStartFailed", {
+    module: Schema.String,
+    /** as it was registered */
+    hook: Schema.String,
+    /** the error's tag or name */
+    errorName: Schema.String,
+    /** the child's cause, pretty printed */
+    remoteCause: Schema.String
+  })
+{
+  override get message(): string {
+    return `${this.module}: ${this.hook} failed when the child started: ${this.remoteCause}`
+  }
+}
+
+/**
  * The module's Layer failed or died while it was built.
  *
  * @stability unstable
@@ -293,6 +316,7 @@ export const ProcessErrorReason = Schema.Union([
   ModuleSyntaxError,
   ModuleThrew,
   NotALayer,
+  ChildStartFailed,
   LayerFailed,
   NotImplemented,
   DuplicateId,

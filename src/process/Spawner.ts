@@ -80,6 +80,11 @@ export interface Options {
    * to their first answer, and changes nothing else. `false` leaves everything to Node.js. Default `true`.
    */
   readonly fastStart?: boolean | undefined
+  /**
+   * Modules that every child loads before its own, one after another: what they register with `ChildStart` runs in all
+   * of them. Default none.
+   */
+  readonly preload?: ReadonlyArray<URL> | undefined
 }
 
 /**
@@ -97,12 +102,13 @@ export const layer = (options: Options = {}): Layer.Layer<Spawner, ProcessError>
       const directory = yield* Effect.mapError(RunDirectory.make, becauseOf)
       const reaper = yield* Effect.mapError(Reaper.make(directory, guard), becauseOf)
       const fastStart = options.fastStart ?? true
+      const preload = (options.preload ?? []).map((url) => url.href)
       if (fastStart) {
         yield* Effect.forkScoped(Effect.promise(() => CompileCache.trim(CompileCache.folderBeside(directory.path))))
       }
       const family = yield* Family.join
       const { lives } = family
-      const owner: Child.Owner = { directory, guard, reaper, fastStart, minimumLogLevel: undefined, lives }
+      const owner: Child.Owner = { directory, guard, reaper, fastStart, preload, minimumLogLevel: undefined, lives }
       const children = () =>
         Array.from(lives, ({ child }) => child).filter((child): child is Child.Child =>
           child !== undefined && child.exited() === undefined

@@ -33,7 +33,8 @@ export const listen = Contract.make("effect-multiprocessing/Manager/listen", {
     others: Schema.Unknown
   }),
   success: Schema.String,
-  error: ConnectionErrorReason
+  error: ConnectionErrorReason,
+  quiet: true
 })
 
 /** Options as they travel, to a child that shares the key anyway. */

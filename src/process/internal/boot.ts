@@ -67,7 +67,7 @@ const unreadable = new Set([
   "ERR_UNSUPPORTED_NODE_MODULES_TYPE_STRIPPING"
 ])
 
-const importFailure = (error: unknown): Failure => {
+const importFailure = (error: unknown): Extract<Failure, { readonly detail: string }> => {
   const { code, message, stack } = error instanceof Error
     ? error as NodeJS.ErrnoException
     : { code: undefined, message: String(error), stack: "" }
@@ -101,7 +101,12 @@ const main = async () => {
     return fail({ _tag: "LibraryMismatch", ours: preparation.version, theirs: host.version })
   }
   const connection = host.open(preparation, { socket, inlet })
-  const module = await import(url.href).catch((error: unknown) => fail(importFailure(error)))
+  const load = async (url: URL, module?: string) =>
+    import(url.href).catch((error: unknown) =>
+      fail(module === undefined ? importFailure(error) : { ...importFailure(error), module })
+    )
+  for (const other of preparation.preload) await load(locate(new URL(other)), other)
+  const module = await load(url)
   report({ at: "layer" })
   socket.removeListener("close", leave)
   socket.removeListener("error", leave)

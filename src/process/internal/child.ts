@@ -76,6 +76,7 @@ export interface Owner {
   readonly guard: Guard
   readonly reaper: Reaper
   readonly fastStart: boolean
+  readonly preload: ReadonlyArray<string>
   /** the level that has been set for all children, also those to come */
   minimumLogLevel: LogLevel | undefined
   /** those that have been launched and not been ended, ready or not */
@@ -204,7 +205,7 @@ const tooLong = (bytes: number): ProcessError =>
   })
 
 const prepare = Effect.fnUntraced(function*(
-  { directory, fastStart, guard, minimumLogLevel }: Owner,
+  { directory, fastStart, guard, minimumLogLevel, preload }: Owner,
   { host, mode, module, wants }: Work,
   name: string,
   identity: ReadonlyArray<number>,
@@ -218,6 +219,7 @@ const prepare = Effect.fnUntraced(function*(
     packages: Packages.seenFrom(module.url),
     fastStart: fastStart ? { cache: CompileCache.folderBeside(directory.path) } : undefined,
     module: { url: module.url.href, export: module.export },
+    preload,
     mode,
     host,
     wants: wants.map(({ id }) => id),
@@ -282,6 +284,8 @@ const failureOf = (module: ModuleRef<any>, failure: Failure): ProcessError => {
         return new Errors.ModuleThrew({ module: url, ...failure })
       case "NotALayer":
         return new Errors.NotALayer({ module: url, export: module.export, ...failure })
+      case "ChildStartFailed":
+        return new Errors.ChildStartFailed({ module: url, ...failure })
       case "LayerFailed":
         return new Errors.LayerFailed({ module: url, ...failure })
       case "NotImplemented":

@@ -24,6 +24,7 @@ import type { Served } from "../../wire/Method.ts"
 import * as Session from "../../wire/Session.ts"
 import * as Transport from "../../wire/Transport.ts"
 import * as BuiltIns from "./builtIns.ts"
+import * as ChildStarts from "./childStarts.ts"
 import * as CompileCache from "./compileCache.ts"
 import * as EndBy from "./endBy.ts"
 import * as Forwarder from "./forwarder.ts"
@@ -83,7 +84,7 @@ const serve = Effect.fnUntraced(function*(
   const scope = yield* Scope.make()
   const { host } = preparation
   const make = host === undefined ? plain : yield* Effect.promise(() => hostOf(host.path))
-  const made = yield* Scope.provide(make(exported, preparation), scope).pipe(
+  const made = yield* Scope.provide(Effect.andThen(childStarts, make(exported, preparation)), scope).pipe(
     Effect.raceFirst(Effect.andThen(CurrentProcess.get().parent!.sentinel, Effect.interrupt)),
     Effect.exit
   )
@@ -183,16 +184,28 @@ const noted = (
   }
 })
 
+/** What the modules want done before anything else. */
+const childStarts = Effect.suspend(() =>
+  Effect.forEach(
+    ChildStarts.all(),
+    ({ effect, name: hook }) =>
+      Effect.catchCause(effect, (cause) =>
+        Effect.fail(new Refused({ _tag: "ChildStartFailed", hook, ...described(cause) }))),
+    { discard: true }
+  )
+)
+
 const failureOf = (cause: Cause.Cause<unknown>): Failure => {
   const error = Cause.findError(cause)
-  return Result.isSuccess(error) && error.success instanceof Refused ? error.success.failure : layerFailure(cause)
+  return Result.isSuccess(error) && error.success instanceof Refused
+    ? error.success.failure
+    : { _tag: "LayerFailed", ...described(cause) }
 }
 
-const layerFailure = (cause: Cause.Cause<unknown>): Failure => {
+const described = (cause: Cause.Cause<unknown>) => {
   const error = Cause.findError(cause)
   const value = Result.isSuccess(error) ? error.success : Cause.squash(cause)
   return {
-    _tag: "LayerFailed",
     errorName: typeof value === "object" && value !== null && "_tag" in value && typeof value._tag === "string"
       ? value._tag
       : value instanceof Error

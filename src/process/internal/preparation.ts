@@ -19,6 +19,8 @@ export interface Preparation {
   /** see fastStart.ts; with the folder of the compile cache */
   readonly fastStart: { readonly cache: string } | undefined
   readonly module: { readonly url: string; readonly export: string }
+  /** URLs of modules that are loaded before it */
+  readonly preload: ReadonlyArray<string>
   /** a process for one call, whose outcome is its exit code, or one that serves until it is told to end */
   readonly mode: "call" | "serve"
   /** the file of the library that hosts the module, without its extension; default as services and functions */
@@ -39,11 +41,20 @@ export interface Preparation {
   readonly trace: { readonly traceId: string; readonly spanId: string; readonly sampled: boolean } | undefined
 }
 
+/** `module`: one that is loaded beside the child's own */
+type OfModule = { readonly module?: string }
+
 export type Failure =
-  | { readonly _tag: "ModuleNotFound"; readonly detail: string }
-  | { readonly _tag: "ModuleSyntaxError"; readonly detail: string; readonly remoteStack: string }
-  | { readonly _tag: "ModuleThrew"; readonly detail: string; readonly remoteStack: string }
+  | { readonly _tag: "ModuleNotFound"; readonly detail: string } & OfModule
+  | { readonly _tag: "ModuleSyntaxError"; readonly detail: string; readonly remoteStack: string } & OfModule
+  | { readonly _tag: "ModuleThrew"; readonly detail: string; readonly remoteStack: string } & OfModule
   | { readonly _tag: "NotALayer"; readonly found: string }
+  | {
+    readonly _tag: "ChildStartFailed"
+    readonly hook: string
+    readonly errorName: string
+    readonly remoteCause: string
+  }
   | { readonly _tag: "LayerFailed"; readonly errorName: string; readonly remoteCause: string }
   | { readonly _tag: "NotImplemented"; readonly missing: ReadonlyArray<string> }
   | { readonly _tag: "DuplicateId"; readonly id: string }
