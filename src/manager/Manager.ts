@@ -397,8 +397,9 @@ export interface Credential extends Omit<ConnectionOptions, "retry"> {
  *
  * **Details**
  *
- * Provide it to what receives: the program that calls, or the Layer that a host builds. Addresses are compared as they
- * are written in proxies, which is as their sender reaches them. Keys never travel.
+ * Provide it to what receives: the program that calls, or the Layer that a host builds. Containers of a manager, which
+ * receive what is stored in them, have those that its module gives: merge it with the module's Layer. Addresses are
+ * compared as they are written in proxies, which is as their sender reaches them. Keys never travel.
  *
  * **Example** (A manager of another program)
  *

@@ -1,6 +1,9 @@
 /** Containers that hold objects of another manager: these are leased there, which takes time. */
 import { assert, describe, it } from "@effect/vitest"
+import * as Address from "effect-multiprocessing/Address"
+import * as AuthKey from "effect-multiprocessing/AuthKey"
 import * as Manager from "effect-multiprocessing/Manager"
+import * as ProcessLayer from "effect-multiprocessing/ProcessLayer"
 import * as Remote from "effect-multiprocessing/Remote"
 import * as RemoteList from "effect-multiprocessing/RemoteList"
 import * as RemoteMap from "effect-multiprocessing/RemoteMap"
@@ -16,8 +19,10 @@ import type * as Scope from "effect/Scope"
 import { fnOf } from "../../src/manager/internal/change.ts"
 import { packing } from "../../src/manager/internal/stored.ts"
 import { Value } from "../../src/manager/internal/value.ts"
+import { Branch } from "../fixtures/manager/branch.ts"
 import objects from "../fixtures/manager/objects.live.ts"
 import { Counter } from "../fixtures/manager/objects.ts"
+import { spawned } from "../support/spawned.ts"
 
 const Counters = Schema.Array(Counter.schema)
 const { pack, unpack } = packing("value", Counters, { sorted: true })
@@ -147,4 +152,42 @@ describe("a container that holds objects of another manager", () => {
         yield* leases(other, 0)
       }
     }), { ticketTimeout: 100 })
+})
+
+describe("a manager that a container connects to", () => {
+  spawned(
+    "is shown the key that the container's module has for it",
+    Effect.gen(function*() {
+      const hex = "5e".repeat(32)
+      const authKey = yield* Effect.fromResult(AuthKey.fromHex(hex))
+      const other = Context.get(yield* Layer.build(Manager.serve({ layer: objects, authKey })), Manager.Manager)
+      const module = new URL("../fixtures/manager/keyring.live.ts", import.meta.url)
+      const argv = [Address.format(other.address!), hex]
+      const list = yield* RemoteList.make(Counter.schema).pipe(
+        Effect.provide(yield* Layer.build(Manager.layer({ module, argv })))
+      )
+      yield* Effect.scoped(Effect.flatMap(other.create(Counter, { initial: 5 }), list.append))
+      assert.strictEqual(yield* Effect.flatMap(list.get(0), (found) => Option.getOrThrow(found).get()), 5)
+    })
+  )
+
+  spawned(
+    "is left when the manager of the container ends, before that has ended",
+    Effect.gen(function*() {
+      const module = new URL("../fixtures/manager/branch.live.ts", import.meta.url)
+      const branch = Context.get(yield* Layer.build(ProcessLayer.make({ module, services: [Branch] })), Branch)
+      const sockets = () => process.getActiveResourcesInfo().filter((name) => name === "PipeWrap").length
+      const before = sockets()
+      yield* Effect.scoped(Effect.gen(function*() {
+        const list = yield* RemoteList.make(Counter.schema).pipe(
+          Effect.provide(yield* Layer.build(Manager.serve({ listen: false })))
+        )
+        yield* Effect.scoped(Effect.flatMap(branch.make({ initial: 5 }), list.append))
+        assert.isAbove(sockets(), before)
+        assert.strictEqual(yield* Effect.flatMap(list.get(0), (found) => Option.getOrThrow(found).get()), 5)
+      }))
+      assert.strictEqual(sockets(), before)
+      yield* Effect.repeat(branch.count(), { until: (n) => n === 0 })
+    })
+  )
 })

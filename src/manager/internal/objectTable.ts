@@ -42,6 +42,7 @@ export class ObjectTable {
   private lastId = 0
   private lastTicket = 0
   private stopWaiting: (() => void) | undefined
+  private ended = false
 
   static readonly make = Effect.fnUntraced(function*(expiry: number): Effect.fn.Return<
     ObjectTable,
@@ -87,6 +88,12 @@ export class ObjectTable {
     if (instance.leases + instance.tickets + instance.stored + instance.calls > 0) return
     if (!this.instances.delete(instance.id)) return
     this.run(finish(instance))
+  }
+
+  /** Does what the end of the manager waits for. */
+  attendTo(effect: Effect.Effect<void>): void {
+    if (this.ended) Effect.runFork(effect)
+    else this.run(effect)
   }
 
   /** A ticket, which keeps the object until it is redeemed or has expired. */
@@ -140,7 +147,13 @@ export class ObjectTable {
     this.instances.clear()
     const ended = Effect.andThen(Effect.forEach(left, finish, { discard: true }), FiberSet.awaitEmpty(this.endings))
     // A finalizer may have made more of them.
-    return Effect.andThen(ended, Effect.suspend(() => this.instances.size === 0 ? Effect.void : this.end))
+    return Effect.andThen(
+      ended,
+      Effect.suspend(() => {
+        this.ended = this.instances.size === 0
+        return this.ended ? Effect.void : this.end
+      })
+    )
   })
 }
 

@@ -1,4 +1,5 @@
 /** What an object of this library's own can ask of the manager that it is in. */
+import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Scope from "effect/Scope"
@@ -67,7 +68,7 @@ const keepAll = (
 ): Effect.Effect<ReadonlyArray<Kept>, RemoteError> => {
   const all: Array<Leased> = []
   const lease = (ref: Ref) =>
-    Effect.tap(server.owns(ref) ? own(server, ref) : foreign(ref, restore), (leased) => {
+    Effect.tap(server.owns(ref) ? own(server, ref) : foreign(server, ref, restore), (leased) => {
       all.push(leased)
       return Effect.void
     })
@@ -118,10 +119,10 @@ class OwnObject implements Leased {
 }
 
 /** Of another manager: this one is a client of that one, as long as the object is stored here. */
-const foreign = (ref: Ref, restore: Restore): Effect.Effect<Leased, RemoteError> =>
+const foreign = (server: Server, ref: Ref, restore: Restore): Effect.Effect<Leased, RemoteError> =>
   Effect.gen(function*() {
     const scope = yield* Scope.make()
-    const { reach } = yield* Effect.promise(() => import("../../remote/internal/managers.ts"))
+    const { Credentials, reach } = yield* Effect.promise(() => import("../../remote/internal/managers.ts"))
     const { ticket, type } = ref
     const leased = Effect.gen(function*() {
       const at = yield* reach(ref)
@@ -135,10 +136,12 @@ const foreign = (ref: Ref, restore: Restore): Effect.Effect<Leased, RemoteError>
         )
       return { lease: yield* Proxies.hold(at, type, redeem), object }
     })
-    const { lease, object } = yield* Effect.onError(restore(Scope.provide(leased, scope)), (cause) =>
-      Scope.close(scope, Exit.failCause(cause)))
-    return new ForeignObject(lease, object, () =>
-      void Effect.runFork(Scope.close(scope, Exit.void)))
+    const shown = Effect.provideService(leased, Credentials, Context.get(server.services, Credentials))
+    const { lease, object } = yield* Effect.onError(
+      restore(Scope.provide(shown, scope)),
+      (cause) => Scope.close(scope, Exit.failCause(cause))
+    )
+    return new ForeignObject(lease, object, () => void server.table.attendTo(Scope.close(scope, Exit.void)))
   })
 
 class ForeignObject implements Leased {

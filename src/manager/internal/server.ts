@@ -58,8 +58,8 @@ export class Server {
   private readonly types: ReadonlyArray<Type>
   private readonly attendants = new Set<Attendant>()
   private readonly fns: ReadonlyMap<string, Implementation.Implementation>
-  /** in which it runs */
-  private readonly services: Context.Context<never>
+  /** in which it runs, and its module's */
+  readonly services: Context.Context<never>
 
   constructor(
     options: Options,
