@@ -25,6 +25,7 @@ import type { Child } from "./internal/child.ts"
 import * as EndBy from "./internal/endBy.ts"
 import { type ChildOptions, type HostOptions, resolve } from "./internal/options.ts"
 import * as StandardStreams from "./internal/standardStreams.ts"
+import * as Tree_ from "./internal/tree.ts"
 import { HandleClosed, InvalidPayload, ProcessError, StillRunning } from "./ProcessError.ts"
 import * as Spawner from "./Spawner.ts"
 
@@ -320,3 +321,110 @@ export interface ActiveChild {
   /** As `setMinimumLogLevel` of a `Process`. A child that takes its place has its own level. */
   readonly setMinimumLogLevel: (level: LogLevel) => Effect.Effect<void, RemoteError>
 }
+
+/**
+ * The metrics of all children that answer within a second, by their pids.
+ *
+ * @stability unstable
+ * @category accessors
+ * @since 0.1.0
+ */
+export const childrenMetrics: Effect.Effect<
+  ReadonlyMap<number, ReadonlyArray<Metric.Metric.Snapshot>>,
+  never,
+  Spawner.Spawner
+> = Effect.map(
+  Effect.flatMap(
+    activeChildren,
+    (children) =>
+      Effect.forEach(children, ({ metrics, pid }) =>
+        RealTime.within(Effect.option(metrics), Tree_.defaultTimeout).pipe(
+          Effect.map(Option.flatten),
+          Effect.map(Option.map((metrics) => [pid, metrics] as const))
+        ), { concurrency: "unbounded" })
+  ),
+  (found) => new Map(found.flatMap(Option.toArray))
+)
+
+/**
+ * A process and all that it has started, at one moment, as plain data.
+ *
+ * **Details**
+ *
+ * Times are in milliseconds, sizes in bytes. What a process used of a processor between two snapshots is the difference
+ * of its `cpuTime` divided by that of its `age`: 1 is one processor. What the system does not tell is `undefined`, and so
+ * is all of it for a process that has just ended.
+ *
+ * @stability unstable
+ * @category models
+ * @since 0.1.0
+ */
+export interface Tree {
+  readonly pid: number
+  readonly name: string
+  /**
+   * `starting` until it is ready, `ending` from when it is asked to end; `unresponsive`: it is busy or stopped and did
+   * not answer in time; `unknown`: known from the system alone, since its parent could not be asked
+   */
+  readonly state: "starting" | "ready" | "ending" | "unresponsive" | "unknown"
+  /** whether a signal has stopped it */
+  readonly stopped: boolean
+  /** calls of its parent that it has not answered */
+  readonly callsInFlight: number
+  /** since its start */
+  readonly age: number | undefined
+  /** time of processors that it has used, in all of its threads */
+  readonly cpuTime: number | undefined
+  /** memory that it has in RAM, with what it shares with others */
+  readonly residentBytes: number | undefined
+  /** memory that no other process has, which is what its end would give back; Linux only */
+  readonly privateBytes: number | undefined
+  readonly children: ReadonlyArray<Tree>
+}
+
+/**
+ * How long processes have to answer.
+ *
+ * @stability unstable
+ * @category options
+ * @since 0.1.0
+ */
+export interface TreeOptions {
+  /** for all of the tree; default 1 second */
+  readonly timeout?: Duration.Input | undefined
+}
+
+/**
+ * The processes below this one, whoever of its parts has started them, and this one.
+ *
+ * **When to use**
+ *
+ * For a page or a command of a program that tells how it is. From outside, `npx effect-multiprocessing top` shows the
+ * same.
+ *
+ * **Details**
+ *
+ * Each child says what is below it. One that does not answer within a second is `unresponsive`, and what is below it is
+ * what the system knows. Never fails.
+ *
+ * **Gotchas**
+ *
+ * Processes that were started by other means than this library are not in it.
+ *
+ * @stability unstable
+ * @category accessors
+ * @since 0.1.0
+ */
+export const tree: Effect.Effect<Tree> = Effect.suspend(() => Tree_.tree(Tree_.defaultTimeout))
+
+/**
+ * `tree`, with options.
+ *
+ * @stability unstable
+ * @category accessors
+ * @since 0.1.0
+ */
+export const treeWith = ({ timeout }: TreeOptions): Effect.Effect<Tree> =>
+  Effect.suspend(() =>
+    Tree_.tree(timeout === undefined ? Tree_.defaultTimeout : Duration.toMillis(Duration.fromInputUnsafe(timeout)))
+  )

@@ -90,21 +90,26 @@ export interface Kin {
   readonly state: typeof State.Type
   /** calls of its parent that it has not answered; the root has no parent */
   readonly calls: number
-  /** `undefined` where it could not be asked */
-  readonly children: ReadonlyArray<Kin> | undefined
+  /** absent where it could not be asked */
+  readonly children?: ReadonlyArray<Kin> | undefined
 }
 
-/** The process and its descendants; it has `timeout` milliseconds to answer. */
-export const kin = make<{ readonly timeout: number }, Kin>("kin", true, () => {
+export const makeKin = (): Schema.Codec<Kin> => {
   const Kin: Schema.Codec<Kin> = Schema.Struct({
     pid: Schema.Int,
     name: Schema.String,
     state: State,
     calls: Schema.Int,
-    children: Schema.UndefinedOr(Schema.Array(Schema.suspend(() => Kin)))
+    children: Schema.optional(Schema.Array(Schema.suspend(() => Kin)))
   })
-  return { payload: Schema.Struct({ timeout: Schema.Number }), success: Kin }
-})
+  return Kin
+}
+
+/** The process and its descendants; it has `timeout` milliseconds to answer. */
+export const kin = make<{ readonly timeout: number }, Kin>("kin", true, () => ({
+  payload: Schema.Struct({ timeout: Schema.Number }),
+  success: makeKin()
+}))
 
 /** From now on the process logs at this level and above; see minimumLogLevel.ts. */
 export const minimumLogLevel = make<{ readonly level: LogLevel }, void>("minimumLogLevel", false, () => ({

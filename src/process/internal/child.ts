@@ -401,8 +401,7 @@ const makeLife = Effect.fnUntraced(function*(
 
   const life = {
     launched,
-    state: (): ReturnType<Life["state"]> =>
-      ending || launched.exited() !== undefined ? "ending" : life.child === undefined ? "starting" : "ready",
+    state: (): ReturnType<Life["state"]> => ending ? "ending" : life.child === undefined ? "starting" : "ready",
     identity,
     daemon: options.daemon,
     child: undefined as Child | undefined,

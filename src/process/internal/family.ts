@@ -30,6 +30,9 @@ export const join: Effect.Effect<Family, never, Scope.Scope> = Effect.acquireRel
 /** All that have been started and not ended. */
 export const lives = (): ReadonlyArray<Life> => Array.from(families, ({ lives }) => [...lives]).flat()
 
+/** Those of them whose process runs. */
+export const running = (): ReadonlyArray<Life> => lives().filter(({ launched }) => launched.exited() === undefined)
+
 /** There will be no others. */
 export const close = (): void => {
   for (const family of families) family.closed = true
@@ -46,21 +49,28 @@ export const kin = (timeout: number): Effect.Effect<BuiltIns.Kin> =>
   Effect.suspend(() => {
     const { name, pid } = CurrentProcess.get()
     return Effect.map(
-      Effect.forEach(lives(), (life) => kinOf(life, timeout * share), { concurrency: "unbounded" }),
-      (children) => ({ pid, name, state: "ready", calls: 0, children })
+      Effect.forEach(running(), (life) => kinOf(life, timeout * share), { concurrency: "unbounded" }),
+      (children) => ({ pid, name, state: "ready", calls: 0, children: children.flatMap(Option.toArray) })
     )
   })
 
-const kinOf = (life: Life, timeout: number): Effect.Effect<BuiltIns.Kin> =>
+/** None if it ends meanwhile. */
+const kinOf = (life: Life, timeout: number): Effect.Effect<Option.Option<BuiltIns.Kin>> =>
   Effect.suspend(() => {
-    const { child, launched: { name, pid } } = life
-    const seen = { pid, name, state: life.state(), calls: child?.calls() ?? 0, children: undefined }
-    if (child === undefined || seen.state !== "ready") return Effect.succeed<BuiltIns.Kin>(seen)
-    return RealTime.within(Effect.option(child.ask(BuiltIns.kin, { timeout })), timeout).pipe(
-      Effect.map(Option.flatten),
-      Effect.map(Option.match({
-        onNone: (): BuiltIns.Kin => ({ ...seen, state: life.state() === "ready" ? "unresponsive" : life.state() }),
-        onSome: ({ children }) => ({ ...seen, state: life.state(), children })
-      }))
+    const { child, launched: { exited, name, pid } } = life
+    const seen = { pid, name, state: life.state(), calls: child?.calls() ?? 0 }
+    if (child === undefined || seen.state !== "ready") return Effect.succeedSome<BuiltIns.Kin>(seen)
+    return Effect.map(
+      RealTime.within(Effect.option(child.ask(BuiltIns.kin, { timeout })), timeout),
+      (asked): Option.Option<BuiltIns.Kin> => {
+        if (exited() !== undefined) return Option.none()
+        const state = life.state()
+        const answer = Option.flatten(asked)
+        return Option.some(
+          Option.isSome(answer)
+            ? { ...seen, state, children: answer.value.children }
+            : { ...seen, state: state === "ready" ? "unresponsive" : state }
+        )
+      }
     )
   })

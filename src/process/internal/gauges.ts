@@ -52,7 +52,7 @@ const registerIn = (registry: Metric.MetricRegistry, attributes: Metric.Metric.A
   const gauge = (metric: Metric.Gauge<number>, value: () => number) =>
     computed(within(registry), metric, () => ({ value: value() }))
   for (const state of ["starting", "ready", "ending"]) {
-    const inState = () => Family.lives().filter((life) => life.state() === state).length
+    const inState = () => Family.running().filter((life) => life.state() === state).length
     gauge(Metric.withAttributes(processes, { state }), inState)
   }
   gauge(sessions, () => Tally.sessions.size)
