@@ -369,10 +369,7 @@ const makeLife = Effect.fnUntraced(function*(
       signalGroup("SIGKILL", "")
       return false
     }, remainsLimit)
-    launched.logs?.destroy()
-    launched.stdout?.destroy()
-    launched.stderr?.destroy()
-    launched.stdin?.destroy()
+    launched.release()
     reaper.removeChild(pid)
     lives.delete(life)
   })

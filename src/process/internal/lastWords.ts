@@ -8,7 +8,7 @@ const longest = 16 << 20
 
 /**
  * Calls back when all has been read that an ended process had written: at the end of its pipe, or when nothing is left
- * of what the kernel held. The pipe must have a reader who lets it flow.
+ * of what the kernel held. The pipe has a reader who lets it flow, or will.
  */
 export const ofPipe = (pipe: Readable, heard: () => void): void => {
   if (pipe.closed) return heard()
@@ -20,7 +20,7 @@ export const ofPipe = (pipe: Readable, heard: () => void): void => {
   }
   const settle = (): void => {
     clearTimeout(timer)
-    pipe.off("data", hear).off("close", settle)
+    pipe.off("data", hear).off("close", settle).off("resume", listen)
     heard()
   }
   // This process may have been busy all the time: what lies there is read before the second turn.
@@ -30,7 +30,8 @@ export const ofPipe = (pipe: Readable, heard: () => void): void => {
   }
   const decide = (): void => {
     if (pipe.closed) return
-    if (silent || bytes > longest) settle()
+    if (pipe.isPaused()) pipe.once("resume", listen)
+    else if (silent || bytes > longest) settle()
     else listen()
   }
   const timer = setTimeout(listen, patience)

@@ -15,6 +15,7 @@ import * as LastWords from "./lastWords.ts"
 import * as LogChannel from "./logChannel.ts"
 import * as Logs from "./logs.ts"
 import type { Resolved } from "./options.ts"
+import * as Prefixed from "./prefixed.ts"
 import * as Tail from "./tail.ts"
 
 /** bytes of stderr that are kept for a late reader, and that an exit quotes */
@@ -30,8 +31,8 @@ export interface Launched {
   readonly stderr: Readable | null
   /** the last of what `stderr` has given */
   readonly stderrTail: Tail.Tail | undefined
-  /** the pipe of what it logs */
-  readonly logs: Readable | undefined
+  /** lets go of all its pipes */
+  readonly release: () => void
   /** completes when the process has been reaped, and all that it logged has been given to the loggers */
   readonly exit: Effect.Effect<ProcessExited>
   readonly exited: () => ProcessExited | undefined
@@ -76,7 +77,7 @@ export const launch = (
         env: { ...options.env, ...extra.env },
         // See logChannel.ts. The watchdog's pipe says one thing, by its end; see watchdog.ts.
         stdio: [
-          ...options.stdio,
+          ...options.stdio.map((use) => use === "prefix" ? "pipe" : use),
           channel,
           options.logs === "forward" ? "pipe" : "ignore",
           ...(extra.guard === "watchdog" ? ["pipe" as const] : [])
@@ -106,6 +107,9 @@ const observe = (
 ): Launched => {
   const exit = Deferred.makeUnsafe<ProcessExited>()
   const tail = child.stderr === null ? undefined : Tail.follow(child.stderr, kept)
+  const [, stdout, stderr] = options.stdio
+  if (stdout === "prefix") Prefixed.write(child.stdout!, name, process.stdout)
+  if (stderr === "prefix") Prefixed.write(child.stderr!, name, process.stderr)
   let exited: ProcessExited | undefined
   let why: string | undefined
   let reaped = false
@@ -123,7 +127,9 @@ const observe = (
       })
       Deferred.doneUnsafe(exit, Exit.succeed(exited))
     }
-    const pipes = [child.stderr, logs].filter((pipe) => pipe !== null && pipe !== undefined)
+    const pipes = [stdout === "prefix" ? child.stdout : null, child.stderr, logs ?? null].filter((pipe) =>
+      pipe !== null
+    )
     let open = pipes.length
     if (open === 0) end()
     for (const pipe of pipes) LastWords.ofPipe(pipe, () => --open === 0 && end())
@@ -140,10 +146,12 @@ const observe = (
     name,
     pid,
     stdin: child.stdin,
-    stdout: child.stdout,
-    stderr: child.stderr,
+    stdout: stdout === "pipe" ? child.stdout : null,
+    stderr: stderr === "pipe" ? child.stderr : null,
     stderrTail: tail,
-    logs,
+    release: () => {
+      for (const pipe of [child.stdin, child.stdout, child.stderr, logs]) pipe?.destroy()
+    },
     exit: Deferred.await(exit),
     exited: () => exited,
     signal: (signal) =>

@@ -28,9 +28,9 @@ export interface HostOptions {
   readonly execArgv?: ReadonlyArray<string> | undefined
   /** the child's `process.argv` from its third element on; default none */
   readonly argv?: ReadonlyArray<string> | undefined
-  /** default `{ stdin: "ignore", stdout: "inherit", stderr: "inherit" }`; a piped stderr is quoted by the child's exit */
+  /** default `{ stdin: "ignore", stdout: "inherit", stderr: "inherit" }`; a stderr that is piped or prefixed is quoted by the child's exit */
   readonly stdio?: {
-    readonly stdin?: Exclude<Stdio, "pipe"> | undefined
+    readonly stdin?: Exclude<Stdio, "pipe" | "prefix"> | undefined
     readonly stdout?: Exclude<Stdio, "pipe"> | undefined
     readonly stderr?: Stdio | undefined
   } | undefined
@@ -64,7 +64,7 @@ export interface ChildOptions extends Omit<HostOptions, "stdio"> {
   readonly daemon?: boolean | undefined
   /** default `{ stdin: "ignore", stdout: "inherit", stderr: "inherit" }` */
   readonly stdio?: {
-    readonly stdin?: Stdio | undefined
+    readonly stdin?: Exclude<Stdio, "prefix"> | undefined
     readonly stdout?: Stdio | undefined
     readonly stderr?: Stdio | undefined
   } | undefined
@@ -73,11 +73,17 @@ export interface ChildOptions extends Omit<HostOptions, "stdio"> {
 /**
  * What becomes of a standard stream of a child.
  *
+ * **Details**
+ *
+ * `"prefix"`, for stdout and stderr: its lines are written to this process's own stream, each with the child's name in
+ * front, `[app/countWords-1] text`. They are written whole, so that the lines of several children do not mix; a line that
+ * is longer than 64 KiB in pieces. All of them are written before the child counts as ended.
+ *
  * @stability unstable
  * @category options
  * @since 0.1.0
  */
-export type Stdio = "ignore" | "inherit" | "pipe"
+export type Stdio = "ignore" | "inherit" | "pipe" | "prefix"
 
 /**
  * What becomes of what a child logs.
