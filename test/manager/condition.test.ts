@@ -12,6 +12,7 @@ import * as Fiber from "effect/Fiber"
 import * as Option from "effect/Option"
 import * as Scope from "effect/Scope"
 import { managed, ofType, summary } from "../support/managed.ts"
+import { rounds } from "../support/spawned.ts"
 
 type Condition = RemoteCondition.RemoteCondition
 
@@ -216,6 +217,53 @@ describe("a condition", () => {
         }
       })
   )
+})
+
+describe("wake-ups", () => {
+  const random = (below: number): number => Math.floor(Math.random() * below)
+  const turns = (count: number) =>
+    Effect.promise(async () => {
+      for (let i = 0; i < count; i++) await new Promise(setImmediate)
+    })
+
+  managed("are as many as were notified, whoever is late or interrupted meanwhile", () =>
+    Effect.gen(function*() {
+      const condition = yield* RemoteCondition.make()
+      for (let round = 0; round < rounds(40, 200); round++) {
+        // Those who leave are woken first; those who stay have slept since before the first notice, and are enough.
+        const leave = 1 + random(4)
+        const stay = leave + 2
+        const fibers = yield* sleepers(condition, leave + stay)
+        const leaving = fibers.slice(0, leave)
+        const hasty = yield* Effect.forEach(
+          Array.from({ length: random(3) }),
+          () => fork(condition.withLock(condition.wait(random(3))))
+        )
+        let notified = 0
+        const notifying = yield* fork(
+          Effect.forEach(
+            Array.from({ length: leave }),
+            () =>
+              Effect.andThen(
+                turns(random(4)),
+                Effect.map(condition.withLock(condition.notify()), (n) => void (notified += n))
+              )
+          )
+        )
+        yield* Effect.forEach(leaving, (fiber) => Effect.andThen(turns(random(4)), Fiber.interrupt(fiber)), {
+          concurrency: "unbounded"
+        })
+        yield* Fiber.join(notifying)
+        const late = yield* Effect.forEach(hasty, Fiber.join)
+        const left = yield* Effect.forEach(leaving, Fiber.await)
+        const gone = [...late, ...left.map(Exit.isSuccess)].filter((woken) => woken).length
+        // What those who left did not have, those who stayed have.
+        const asleep = stay - (notified - gone)
+        yield* summary(asleep === 0 ? "free" : `free, ${asleep} asleep`)
+        yield* condition.withLock(condition.notifyAll)
+        yield* Effect.forEach(fibers.slice(leave), Fiber.join)
+      }
+    }))
 })
 
 describe("a lock that conditions share", () => {

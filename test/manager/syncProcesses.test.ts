@@ -123,6 +123,38 @@ describe("between processes", () => {
   )
 
   processes(
+    "the wake-ups of killed sleepers are had by others who slept then, each by one",
+    Effect.gen(function*() {
+      const condition = yield* RemoteCondition.make()
+      const size = 6
+      const start = Process.start(Sync.sleep, { condition })
+      let running = yield* Effect.all(Array.from({ length: size }, () => start), { concurrency: 3 })
+      for (let round = 0; round < rounds(4, 100); round++) {
+        yield* summary(`free, ${size} asleep`)
+        const kills = 1 + (round % 3)
+        const woken = size - kills
+        // While the lock is held none of them can have heard.
+        yield* condition.withLock(Effect.gen(function*() {
+          assert.strictEqual(yield* condition.notify(woken), woken)
+          for (let i = 0; i < kills; i++) {
+            const [victim] = running.splice(Math.floor(Math.random() * running.length), 1)
+            yield* Testing.kill(victim!.pid)
+          }
+        }))
+        for (const { join } of running) assert.isTrue(yield* join)
+        // who was dead before the manager knew of it may have been given the lock
+        yield* condition.withLock(Effect.void)
+        yield* summary("free")
+        running = yield* Effect.all(Array.from({ length: size }, () => start), { concurrency: 3 })
+      }
+      yield* summary(`free, ${size} asleep`)
+      yield* condition.withLock(condition.notifyAll)
+      for (const { join } of running) assert.isTrue(yield* join)
+    }),
+    rounds(60_000, 600_000)
+  )
+
+  processes(
     "a condition does not share a lock of another manager",
     Effect.gen(function*() {
       const process = yield* Process.start(Sync.share, { lock: yield* RemoteLock.make() })
