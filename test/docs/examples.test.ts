@@ -67,6 +67,22 @@ const printed: Record<string, (lines: ReadonlyArray<string>) => void> = {
       "100 medlars",
       "kept by 2 processes"
     ]),
+  logs: (lines) => {
+    const printed = (line: string) => line.startsWith("[")
+    assert.deepStrictEqual(lines.filter(printed), [
+      "[first] reading good.csv",
+      "[second] reading good.csv",
+      "[third] reading broken.csv"
+    ])
+    assert.deepStrictEqual(lines.filter((line) => !printed(line)), [
+      `first, Info: ["imported",{"rows":3}], of good.csv`,
+      `second, Debug: ["opened"], of good.csv`,
+      `second, Info: ["imported",{"rows":3}], of good.csv`,
+      `third, Debug: ["opened"], of broken.csv`,
+      `third, Warn: ["a row without an end"], of broken.csv`,
+      "and then: ProcessExited"
+    ])
+  },
   pages: (lines) =>
     assert.deepStrictEqual(lines, [
       "40 answers, 5 pages read",

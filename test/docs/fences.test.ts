@@ -56,9 +56,9 @@ describe("docs/getting-started.md", () => {
 describe("links", () => {
   const pages = [
     "README.md",
-    ...["getting-started", "managers", "connections", "security", "python", "from-python"].map((name) =>
-      `docs/${name}.md`
-    )
+    ...["getting-started", "managers", "connections", "security", "python", "from-python", "observability"].map((
+      name
+    ) => `docs/${name}.md`)
   ]
   for (const page of pages) {
     it(`of ${page} lead somewhere`, () => {
