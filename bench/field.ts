@@ -10,10 +10,10 @@ type Workers = Readonly<Record<string, Worker>>
 /** What to measure of a worker: nothing when it cannot do that. */
 export type Discipline = (worker: Worker) => Measure | undefined
 
-/** Opens us, peers and floors; then everybody who can takes part in a discipline. */
+/** Opens us (as we usually are, or otherwise), peers and floors; then everybody who can takes part in a discipline. */
 export const open = Effect.fnUntraced(
-  function*(solutions: { readonly peers: Solutions; readonly floors: Solutions }) {
-    const us = yield* ours
+  function*(solutions: { readonly ours?: Solution; readonly peers: Solutions; readonly floors: Solutions }) {
+    const us = yield* solutions.ours ?? ours
     const peers = yield* openAll(solutions.peers)
     const floors = yield* openAll(solutions.floors)
     const among = (workers: Workers, discipline: Discipline): Record<string, Measure> =>

@@ -14,10 +14,11 @@ import { manager } from "./cases/manager.ts"
 import { memory } from "./cases/memory.ts"
 import { start } from "./cases/start.ts"
 import { streams } from "./cases/streams.ts"
+import { telemetry } from "./cases/telemetry.ts"
 import { type Case, measure, type Row } from "./harness.ts"
 import * as Report from "./report.ts"
 
-const cases: Readonly<Record<string, Case>> = { start, calls, streams, bytes, memory, connection, manager }
+const cases: Readonly<Record<string, Case>> = { start, calls, streams, bytes, memory, connection, manager, telemetry }
 
 const usage = `Usage: npm run bench -- [CASE ...] [--quick] [--json | --publish]
 

@@ -26,6 +26,8 @@ export interface Worker {
   /** the numbers from 1, made so many at a time */
   readonly numbers?: (chunk: number) => Receive
   readonly blobs?: (size: number) => Receive
+  /** logged by the worker, and taken by a logger of who asks */
+  readonly lines?: Receive
 }
 
 /** Its Scope is the worker's life. */
@@ -109,6 +111,19 @@ export const numbersTaker = (count: number): Taker => {
     },
     end: () => {
       if (last !== count) throw new WrongAnswer({ message: `${last} numbers came instead of ${count}` })
+    }
+  }
+}
+
+export const linesTaker = (count: number): Taker => {
+  let taken = 0
+  return {
+    take: (line) => {
+      const { n } = line as { readonly n: number }
+      if (n !== taken++) throw new WrongAnswer({ message: `line ${n} came in the place of ${taken - 1}` })
+    },
+    end: () => {
+      if (taken !== count) throw new WrongAnswer({ message: `${taken} lines came instead of ${count}` })
     }
   }
 }

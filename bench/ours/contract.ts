@@ -9,7 +9,8 @@ export class Worker extends Remote.Service<Worker>()("bench/Worker", {
   person: { payload: Person, success: Person },
   bytes: { payload: Schema.Uint8Array, success: Schema.Uint8Array },
   numbers: { payload: Numbers, success: Schema.Int, stream: true },
-  blobs: { payload: Blobs, success: Schema.Uint8Array, stream: true }
+  blobs: { payload: Blobs, success: Schema.Uint8Array, stream: true },
+  log: { payload: { count: Schema.Int } }
 }) {}
 
 export const tinyOnce = Remote.fn("bench/tinyOnce", {

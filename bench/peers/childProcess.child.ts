@@ -4,6 +4,7 @@ type Question =
   | { readonly echo: unknown }
   | { readonly numbers: { readonly count: number; readonly chunk: number } }
   | { readonly blobs: { readonly count: number; readonly size: number } }
+  | { readonly lines: { readonly count: number } }
 
 /** When the channel has had enough, one waits. */
 const send = (message: unknown): Promise<void> | undefined => {
@@ -21,6 +22,11 @@ process.on("message", async (question: Question) => {
     const { chunk, count } = question.numbers
     for (let n = 0; n < count; n += chunk) {
       await send(Array.from({ length: Math.min(chunk, count - n) }, (_, i) => n + i + 1))
+    }
+  } else if ("lines" in question) {
+    const { count } = question.lines
+    for (let n = 0; n < count; n++) {
+      await send([{ level: "info", time: Date.now(), pid: process.pid, message: "a line", n }])
     }
   } else {
     const { count, size } = question.blobs

@@ -52,6 +52,7 @@ export const childProcess = (serialization: "json" | "advanced"): W.Solution =>
       pid: Effect.succeed(child.pid!),
       ...W.echoes(ask),
       numbers: (chunk) => receive(W.numbersTaker, (count) => ({ numbers: { count, chunk } })),
-      blobs: (size) => receive(W.blobsTaker(size), (count) => ({ blobs: { count, size } }))
+      blobs: (size) => receive(W.blobsTaker(size), (count) => ({ blobs: { count, size } })),
+      lines: receive(W.linesTaker, (count) => ({ lines: { count } }))
     }
   })

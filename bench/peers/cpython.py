@@ -1,6 +1,8 @@
 """CPython's multiprocessing, measured by a CPython: a line of JSON asks for a measurement, another has its milliseconds."""
 
 import json
+import logging
+import logging.handlers
 import multiprocessing
 import os
 import sys
@@ -8,7 +10,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from multiprocessing.connection import Client, Listener
 from multiprocessing.managers import BaseManager, SyncManager
-from threading import Barrier
+from threading import Barrier, Event
 
 context = multiprocessing.get_context("spawn")
 
@@ -99,6 +101,47 @@ def listen(started):
             listener.accept().close()
 
 
+def log_all(queue, connection):
+    logger = logging.getLogger("worker")
+    logger.setLevel(logging.INFO)
+    logger.addHandler(logging.handlers.QueueHandler(queue))
+    try:
+        while True:
+            for n in range(connection.recv()):
+                logger.info("a line %d", n)
+    except EOFError:
+        pass
+
+
+class Counter(logging.Handler):
+    def __init__(self):
+        super().__init__()
+        self.left = 0
+        self.done = Event()
+
+    def emit(self, record):
+        self.left -= 1
+        if self.left == 0:
+            self.done.set()
+
+
+class LoggingChild:
+    def __init__(self):
+        self.connection, theirs = context.Pipe()
+        self.counter = Counter()
+        queue = context.Queue()
+        self.listener = logging.handlers.QueueListener(queue, self.counter)
+        self.listener.start()
+        self.process = context.Process(target=log_all, args=(queue, theirs), daemon=True)
+        self.process.start()
+        theirs.close()
+
+    def end(self):
+        self.connection.close()
+        self.process.join()
+        self.listener.stop()
+
+
 class Child:
     def __init__(self):
         self.connection, theirs = context.Pipe()
@@ -145,6 +188,7 @@ class Opened:
         self._manager = None
         self._listener = None
         self._keeper = None
+        self._logging = None
 
     def child(self):
         if self._child is None:
@@ -163,6 +207,11 @@ class Opened:
             self._keeper = SyncManager(ctx=context)
             self._keeper.start()
         return self._keeper
+
+    def logging(self):
+        if self._logging is None:
+            self._logging = LoggingChild()
+        return self._logging
 
     def address(self):
         if self._listener is None:
@@ -184,6 +233,8 @@ class Opened:
             self._manager.shutdown()
         if self._keeper is not None:
             self._keeper.shutdown()
+        if self._logging is not None:
+            self._logging.end()
 
 
 opened = Opened()
@@ -247,6 +298,16 @@ def blobs(size, count):
     connection.send({"blobs": count, "size": size})
     for _ in range(count):
         check(connection.recv_bytes(), blob)
+    return millis_since(begin)
+
+
+def lines(count):
+    child = opened.logging()
+    child.counter.left = count
+    child.counter.done.clear()
+    begin = time.perf_counter()
+    child.connection.send(count)
+    child.counter.done.wait()
     return millis_since(begin)
 
 
@@ -363,6 +424,7 @@ measures = {
         echo_bytes,
         numbers,
         blobs,
+        lines,
         handshakes,
         value_gets,
         values_created,

@@ -67,6 +67,9 @@ export const cpythonManager: Solution = Effect.map(cpython, (measure) => {
   return { oneByOne: true, tiny: echo("tiny"), person: echo("person") }
 })
 
+/** `QueueHandler` in a child and `QueueListener` here, as the logging cookbook has it. */
+export const cpythonLogs: Solution = Effect.map(cpython, (measure) => ({ lines: (count) => measure("lines", count) }))
+
 /** A `SyncManager` and its client: one call at a time, or as many threads as calls in flight, up to those that serve it. */
 export const cpythonKeeper = Effect.map(cpython, (measure): Keeper => {
   const threads = (inFlight: number) => Math.min(inFlight, 8)

@@ -5,13 +5,15 @@ import * as RpcServer from "effect/rpc/RpcServer"
 import { rmSync } from "node:fs"
 import { dirname } from "node:path"
 import { handlers } from "../effectHandlers.ts"
+import * as Tracing from "../tracing.ts"
 import { Group } from "./rpc.contract.ts"
 
-const Server = RpcServer.layer(Group, { disableTracing: true, concurrency: "unbounded" }).pipe(
-  Layer.provide(Group.toLayer(handlers))
-)
+const [, , carrier, path, traced] = process.argv
 
-const [, , carrier, path] = process.argv
+const Server = RpcServer.layer(Group, { disableTracing: traced !== "true", concurrency: "unbounded" }).pipe(
+  Layer.provide(Group.toLayer(handlers)),
+  Layer.provide(traced === "true" ? Tracing.layer : Layer.empty)
+)
 
 const parentIsGone = Effect.callback<void>((resume) => {
   process.once("disconnect", () => resume(Effect.void))

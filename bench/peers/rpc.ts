@@ -5,19 +5,20 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as RpcClient from "effect/rpc/RpcClient"
 import * as RpcSerialization from "effect/rpc/RpcSerialization"
+import type * as Scope from "effect/Scope"
 import * as ChildProcess from "node:child_process"
 import { EventEmitter, once } from "node:events"
 import { mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { effectWorker } from "../effectWorker.ts"
-import type { Solution } from "../worker.ts"
+import type { Solution, Worker } from "../worker.ts"
 import * as Child from "./child.ts"
 import { Group } from "./rpc.contract.ts"
 
-const worker = <E, R>(protocol: Layer.Layer<RpcClient.Protocol, E, R>) =>
+const worker = <E, R>(protocol: Layer.Layer<RpcClient.Protocol, E, R>, traced: boolean) =>
   Layer.build(protocol).pipe(
-    Effect.flatMap((context) => Effect.provide(RpcClient.make(Group, { disableTracing: true }), context)),
+    Effect.flatMap((context) => Effect.provide(RpcClient.make(Group, { disableTracing: !traced }), context)),
     Effect.map((client) =>
       effectWorker({
         pid: () => client.pid(),
@@ -31,13 +32,17 @@ const worker = <E, R>(protocol: Layer.Layer<RpcClient.Protocol, E, R>) =>
   )
 
 /** Effect's workers: structured messages over the channel of `child_process.fork`. */
-const overFork: Solution = worker(
-  RpcClient.layerProtocolWorker({ size: 1, concurrency: 1000 }).pipe(
-    Layer.provide(
-      NodeWorker.layer(() => ChildProcess.fork(Child.file("./rpc.child.ts"), ["worker"], { detached: true }))
-    )
+const overFork = (traced: boolean): Solution =>
+  worker(
+    RpcClient.layerProtocolWorker({ size: 1, concurrency: 1000 }).pipe(
+      Layer.provide(
+        NodeWorker.layer(() =>
+          ChildProcess.fork(Child.file("./rpc.child.ts"), ["worker", "", `${traced}`], { detached: true })
+        )
+      )
+    ),
+    traced
   )
-)
 
 const folder = Effect.acquireRelease(
   Effect.sync(() => mkdtempSync(join(tmpdir(), "emp-bench-"))),
@@ -45,13 +50,13 @@ const folder = Effect.acquireRelease(
 )
 
 /** Effect's binary encoding over a Unix socket, to a child that is started by hand. */
-const overSocket: Solution = Effect.gen(function*() {
+const overSocket = Effect.fnUntraced(function*(traced: boolean): Effect.fn.Return<Worker, unknown, Scope.Scope> {
   // its socket has listeners for each message that waits
   EventEmitter.defaultMaxListeners = Number.POSITIVE_INFINITY
   const path = join(yield* folder, "s")
   const child = yield* Child.scoped(
     () =>
-      ChildProcess.fork(Child.file("./rpc.child.ts"), ["socket", path], {
+      ChildProcess.fork(Child.file("./rpc.child.ts"), ["socket", path, `${traced}`], {
         detached: true,
         execArgv: [...process.execArgv, "--disable-warning=MaxListenersExceededWarning"]
       }),
@@ -62,8 +67,17 @@ const overSocket: Solution = Effect.gen(function*() {
     RpcClient.layerProtocolSocket().pipe(
       Layer.provide(NodeSocket.layerNet({ path })),
       Layer.provide(RpcSerialization.layerSchemaBinary({ maxFrameSize: "unbounded" }))
-    )
+    ),
+    traced
   )
 })
 
-export const rpc = { "effect/rpc over fork": overFork, "effect/rpc over a socket": overSocket }
+const both = (traced: boolean) => ({
+  "effect/rpc over fork": overFork(traced),
+  "effect/rpc over a socket": overSocket(traced)
+})
+
+export const rpc = both(false)
+
+/** with a client and a server span for each call */
+export const rpcTraced = both(true)

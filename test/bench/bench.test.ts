@@ -40,7 +40,8 @@ describe("bench", () => {
         "bytes",
         "memory",
         "connection",
-        "manager"
+        "manager",
+        "telemetry"
       ])
       assert.strictEqual(new Set(rows.map((row) => `${row.case}: ${row.name}`)).size, rows.length)
       for (const row of rows) {

@@ -139,6 +139,26 @@ const printed: Record<string, (lines: ReadonlyArray<string>) => void> = {
     assert.strictEqual(took, "took: A stream from another which makes no more than is node import")
     assert.strictEqual(missing, "/no/such/file cannot be read: ENOENT")
   },
+  traces: (lines) =>
+    assert.deepStrictEqual(lines, [
+      "to pay: 50",
+      "web   spawn orders/Shop",
+      "shop    spawn orders/Stock",
+      "web   visit",
+      "web     orders/Shop/order · client",
+      "shop      orders/Shop/order · server",
+      "shop        orders/Stock/reserve · client",
+      "stock         orders/Stock/reserve · server",
+      "stock           SELECT items",
+      "shop        orders/Stock/prices · client",
+      "stock         orders/Stock/prices · server",
+      "shop        add up",
+      "web     orders/Shop/order · client · SoldOut",
+      "shop      orders/Shop/order · server · SoldOut",
+      "shop        orders/Stock/reserve · client · SoldOut",
+      "stock         orders/Stock/reserve · server · SoldOut",
+      "stock           SELECT items"
+    ]),
   tree: (lines) =>
     assert.deepStrictEqual(lines, [
       "process 1",

@@ -4,11 +4,12 @@
  */
 import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
-import type * as Context from "effect/Context"
+import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
 import * as Option from "effect/Option"
+import * as References from "effect/References"
 import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import * as Tracer from "effect/Tracer"
@@ -52,18 +53,26 @@ export const serve = <Answer extends Effect.Effect<unknown, unknown, any> | Stre
   services: Context.Context<never> | undefined,
   answer: Answer
 ): Answer => {
-  if (services === undefined || !services.mapUnsafe.has(Tracer.Tracer.key)) return answer
+  if (services === undefined || !Context.get(services, References.TracerEnabled)) return answer
+  const tracer = services.mapUnsafe.get(Tracer.Tracer.key) as Tracer.Tracer | undefined
+  if (tracer === undefined) return answer
   const traced = Stream.isStream(answer)
-    ? Stream.provideContext(
+    ? Stream.provideService(
       Stream.unwrap(Effect.map(
         Effect.flatMap(Effect.scope, (scope) => open(method, "server", scope)),
         (span) => Stream.provideService(answer, Tracer.ParentSpan, span)
       )),
-      services
+      Tracer.Tracer,
+      tracer
     )
-    : Effect.provideContext(
-      use(method, "server", (span) => Effect.withParentSpan(answer as Effect.Effect<unknown, unknown, any>, span)),
-      services
+    : Effect.provideService(
+      use(
+        method,
+        "server",
+        (span) => Effect.provideService(answer as Effect.Effect<unknown, unknown, any>, Tracer.ParentSpan, span)
+      ),
+      Tracer.Tracer,
+      tracer
     )
   return traced as Answer
 }

@@ -6,8 +6,10 @@
  */
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
+import * as Codec from "../Codec.ts"
 import { CallContext, headerSize, HelloBody, kinds, readMsgpack, version, writeMsgpack } from "../Message.ts"
 import { RemoteErrorReason } from "../RemoteError.ts"
+import { isSuccess, issueOf } from "./issue.ts"
 import type { Loan } from "./memory.ts"
 import type { Reader } from "./reader.ts"
 import type { Writer } from "./writer.ts"
@@ -147,7 +149,8 @@ export const deliver = (
         if (from > end) throw new Violation("a call without its context")
         at = from + view.getUint16(at, true)
         if (at > end) throw new Violation("a context that is longer than its call")
-        context = contextFrom(buffer.subarray(from, at))
+        reader.reset(buffer, view, from, at, undefined)
+        context = contextFrom(reader)
       }
       reader.reset(buffer, view, at, end, loan)
       return sink.call(view.getUint16(start + 6, true), id, timeout, context, reader)
@@ -224,12 +227,19 @@ const reasonFrom = (bytes: Uint8Array): RemoteErrorReason => {
   return reason.success
 }
 
-const decodeContext = Schema.decodeUnknownResult(CallContext)
+let contextCodec: Codec.Codec | undefined
 
-const contextFrom = (bytes: Uint8Array): CallContext => {
-  const context = Result.try(() => Result.getOrThrow(decodeContext(readMsgpack(bytes))))
-  if (Result.isFailure(context)) throw new Violation(`a context that cannot be read: ${String(context.failure)}`)
-  return context.success
+const contextFrom = (bytes: Reader): CallContext => {
+  contextCodec ??= Codec.make(CallContext)
+  try {
+    const wire = contextCodec.read(bytes)
+    bytes.expectEnd()
+    const context = contextCodec.fromWire(wire)
+    if (isSuccess(context)) return context.value as CallContext
+  } catch (error) {
+    throw new Violation(`a context that cannot be read: ${issueOf(error)}`)
+  }
+  throw new Violation("a context that is none")
 }
 
 const decodeHello = Schema.decodeUnknownResult(HelloBody)
