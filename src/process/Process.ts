@@ -9,12 +9,14 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
+import * as Layer from "effect/Layer"
 import type { LogLevel } from "effect/LogLevel"
 import type * as Metric from "effect/Metric"
 import * as Option from "effect/Option"
 import type * as Scope from "effect/Scope"
 import type * as Sink from "effect/Sink"
 import * as Stream from "effect/Stream"
+import * as Tracer from "effect/Tracer"
 import { construct } from "../remote/internal/contract.ts"
 import * as Implementation from "../remote/internal/implementation.ts"
 import * as Remote from "../remote/Remote.ts"
@@ -25,6 +27,7 @@ import type { Child } from "./internal/child.ts"
 import * as EndBy from "./internal/endBy.ts"
 import { type ChildOptions, type HostOptions, resolve } from "./internal/options.ts"
 import * as StandardStreams from "./internal/standardStreams.ts"
+import * as TraceParent from "./internal/traceParent.ts"
 import * as Tree_ from "./internal/tree.ts"
 import { HandleClosed, InvalidPayload, ProcessError, StillRunning } from "./ProcessError.ts"
 import * as Spawner from "./Spawner.ts"
@@ -262,6 +265,30 @@ export const currentProcess: Effect.Effect<CurrentProcess.CurrentProcess> = Effe
 export const parentProcess: Effect.Effect<Option.Option<CurrentProcess.ParentProcess>> = Effect.sync(() =>
   Option.fromUndefinedOr(CurrentProcess.get().parent)
 )
+
+/**
+ * Continues the trace of who has started this process, where that has said so in the environment: `TRACEPARENT`, as W3C
+ * Trace Context spells it. Elsewhere it provides nothing.
+ *
+ * **When to use**
+ *
+ * For the root of the program, started by a shell, a job of CI or a program in another language. A child of this library
+ * continues the trace of its parent anyway, and has its own `TRACEPARENT` for the programs that it starts in turn.
+ *
+ * **Example** (A program that is part of a larger one)
+ *
+ * ```ts
+ * program.pipe(Effect.withSpan("import"), Effect.provide(Process.layerParentSpan))
+ * ```
+ *
+ * @stability unstable
+ * @category layers
+ * @since 0.1.0
+ */
+export const layerParentSpan: Layer.Layer<never> = Layer.suspend(() => {
+  const parent = TraceParent.parse(process.env.TRACEPARENT)
+  return parent === undefined ? Layer.empty : Layer.parentSpan(Tracer.externalSpan(parent))
+})
 
 /**
  * The children of this process that are ready and have not ended.
