@@ -26,7 +26,7 @@ import type { SyncError } from "./SyncError.ts"
  * @since 0.1.0
  */
 export interface WaitOptions<E = never, R = never> {
-  /** then the barrier is broken, for all; default the barrier's own */
+  /** then the barrier is broken, for all; infinite: as long as it takes. Default the barrier's own */
   readonly timeout?: Duration.Input | undefined
   /** what is done once, by the last who comes, while the others wait for it. If it does not succeed the barrier is broken */
   readonly action?: Effect.Effect<unknown, E, R> | undefined

@@ -101,6 +101,17 @@ describe("a barrier", () => {
       yield* Fiber.join(waiting)
     }))
 
+  managed("is waited at as long as it takes, whatever its default", () =>
+    Effect.gen(function*() {
+      const barrier = yield* RemoteBarrier.make({ parties: 3, timeout: 20 })
+      const waits = [fork(barrier.wait({ timeout: Infinity })), fork(barrier.wait({ timeout: "Infinity" }))]
+      const waiting = yield* Effect.all(waits)
+      yield* summary("2 of 3")
+      yield* broken("timeout", Effect.flatMap(RemoteBarrier.make({ parties, timeout: 60 }), ({ wait }) => wait()))
+      assert.strictEqual(yield* barrier.wait(), 2)
+      assert.sameMembers(yield* Effect.forEach(waiting, Fiber.join), [0, 1])
+    }))
+
   managed("test_single_thread: can be passed alone", () =>
     Effect.gen(function*() {
       const barrier = yield* RemoteBarrier.make({ parties: 1 })

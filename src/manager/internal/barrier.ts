@@ -29,7 +29,7 @@ const wait = <E, R>(barrier: Barrier, { action, timeout }: WaitOptions<E, R>) =>
       Holding.hold(
         barrier,
         restore,
-        (number) => barrier.arrive({ number, acts: action !== undefined, ...Holding.within(timeout) })
+        (number) => barrier.arrive({ number, acts: action !== undefined, ...Holding.exactly(timeout) })
       ),
       ({ answer: { acts, index }, number, release }) =>
         action === undefined || !acts ? Effect.succeed(index) : restore(action).pipe(

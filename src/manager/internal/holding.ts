@@ -24,6 +24,10 @@ export const within = (timeout: Duration.Input | undefined): { readonly timeout?
   return millis === Number.POSITIVE_INFINITY ? {} : { timeout: Math.max(0, millis) }
 }
 
+/** As `Timeout` travels where nothing said is not as long as it takes. */
+export const exactly = (timeout: Duration.Input | undefined): { readonly timeout?: number } =>
+  timeout === undefined ? {} : { timeout: Math.max(0, Duration.toMillis(timeout)) }
+
 /** as `Effect.uninterruptibleMask` gives it to those who wait */
 export type Restore = <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
 
