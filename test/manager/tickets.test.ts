@@ -1,6 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as AuthKey from "effect-multiprocessing/AuthKey"
 import * as Manager from "effect-multiprocessing/Manager"
+import * as ProcessLayer from "effect-multiprocessing/ProcessLayer"
 import { RemoteError } from "effect-multiprocessing/RemoteError"
 import * as RemoteList from "effect-multiprocessing/RemoteList"
 import { waitUntil } from "effect-multiprocessing/testing"
@@ -15,6 +16,8 @@ import { readdirSync } from "node:fs"
 import objects from "../fixtures/manager/objects.live.ts"
 import { Counter, Node, Shelf } from "../fixtures/manager/objects.ts"
 import { ca, certificate } from "../support/certificates.ts"
+
+const module = new URL("../fixtures/manager/objects.live.ts", import.meta.url)
 
 const encode = Schema.encodeEffect(Counter.schema)
 const decode = Schema.decodeEffect(Counter.schema)
@@ -59,6 +62,25 @@ describe("a proxy in a message", () => {
       yield* Effect.repeat(manager.numberOfObjects, { until: (n) => n === 0 })
       assert.strictEqual((yield* refused(decode(ref)))._tag, "ObjectGone")
     }).pipe(Effect.scoped))
+
+  for (const place of ["here", "in a process"] as const) {
+    it.live(`is good for ever where that is said, ${place}`, () =>
+      Effect.gen(function*() {
+        const options = { ticketTimeout: Infinity }
+        const lasting = place === "here"
+          ? Manager.serve({ layer, listen: false, ...options })
+          : Layer.provide(Manager.layer({ module, ...options }), ProcessLayer.spawn)
+        const manager = Context.get(yield* Layer.build(lasting), Manager.Manager)
+        const create = (at: typeof manager) => Effect.scoped(Effect.flatMap(at.create(Counter, { initial: 3 }), encode))
+        const ref = yield* create(manager)
+        // By when one of a short time has long been gone.
+        const short = yield* started({ layer, listen: false, ticketTimeout: 30 })
+        yield* create(short)
+        yield* Effect.repeat(short.numberOfObjects, { until: (n) => n === 0 })
+        assert.strictEqual(yield* manager.numberOfObjects, 1)
+        assert.strictEqual(yield* Effect.flatMap(decode(ref), (counter) => counter.get()), 3)
+      }).pipe(Effect.scoped))
+  }
 
   it.live("is not of another start of its manager at the same address", () =>
     Effect.gen(function*() {
