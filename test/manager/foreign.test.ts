@@ -5,8 +5,11 @@ import * as AuthKey from "effect-multiprocessing/AuthKey"
 import * as Manager from "effect-multiprocessing/Manager"
 import * as ProcessLayer from "effect-multiprocessing/ProcessLayer"
 import * as Remote from "effect-multiprocessing/Remote"
+import * as RemoteCondition from "effect-multiprocessing/RemoteCondition"
 import * as RemoteList from "effect-multiprocessing/RemoteList"
+import * as RemoteLock from "effect-multiprocessing/RemoteLock"
 import * as RemoteMap from "effect-multiprocessing/RemoteMap"
+import * as RemoteRLock from "effect-multiprocessing/RemoteRLock"
 import { waitUntil } from "effect-multiprocessing/testing"
 import * as Context from "effect/Context"
 import * as Deferred from "effect/Deferred"
@@ -137,6 +140,18 @@ describe("a container that holds objects of another manager", () => {
       assert.strictEqual(yield* list.indexOf(yield* Remote.retain(b!)), 1)
       assert.isTrue(yield* list.remove(a!))
       assert.isFalse(yield* list.remove(a!))
+    }))
+
+  two("is no condition with a lock", (other) =>
+    Effect.gen(function*() {
+      const elsewhere = Effect.provideService(RemoteLock.make(), Manager.Manager, other)
+      const reentrant = Effect.provideService(RemoteRLock.make(), Manager.Manager, other)
+      for (const lock of [yield* elsewhere, yield* reentrant]) {
+        const error = yield* Effect.flip(RemoteCondition.make({ lock }))
+        assert(error._tag === "ManagerError" && error.reason._tag === "InvalidOption")
+        assert.strictEqual(error.reason.option, "lock")
+      }
+      yield* RemoteCondition.make({ lock: yield* RemoteLock.make() })
     }))
 
   // Tickets that were not used must not keep the test waiting.

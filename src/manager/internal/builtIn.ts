@@ -72,6 +72,8 @@ export interface Place {
   readonly drop: (kept: Kept) => void
   /** A new object of this manager, and a ticket for it. */
   readonly create: (builtIn: BuiltIn, payload: unknown) => Effect.Effect<Ref, unknown>
+  /** Whether it stands for an object of this manager. */
+  readonly owns: (ref: Ref) => boolean
   /** A function that the manager's module implements. */
   readonly fn: (id: string) => Implementation | undefined
 }

@@ -141,7 +141,7 @@ const notHeld = (operation: string) => Exit.fail(new SyncError({ reason: new Loc
 
 const shared = Effect.fnUntraced(function*({ identity, stored }: typeof Shared.Type, place: Place) {
   yield* keeping(place, [stored], (kept) => Scope.addFinalizer(place.scope, Effect.sync(() => dropAll(place, kept))))
-  const mutex = find(identity)
+  const mutex = stored.proxies?.every((ref) => place.owns(ref)) === true ? find(identity) : undefined
   if (mutex !== undefined) return mutex
   const reason = new InvalidOption({ option: "lock", detail: "it is in another manager than the condition" })
   return yield* Effect.fail(new ManagerError({ reason }))

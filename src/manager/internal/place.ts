@@ -51,6 +51,10 @@ class OwnPlace implements Place {
     return this.server.createStored(builtIn, payload)
   }
 
+  owns(ref: Ref): boolean {
+    return this.server.owns(ref)
+  }
+
   fn(id: string): Implementation | undefined {
     return this.server.fn(id)
   }
