@@ -19,6 +19,8 @@ import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
+import { subscribe, unsubscribe } from "node:diagnostics_channel"
+import type { Socket } from "node:net"
 import { fnOf } from "../../src/manager/internal/change.ts"
 import { packing } from "../../src/manager/internal/stored.ts"
 import { Value } from "../../src/manager/internal/value.ts"
@@ -191,17 +193,24 @@ describe("a manager that a container connects to", () => {
     Effect.gen(function*() {
       const module = new URL("../fixtures/manager/branch.live.ts", import.meta.url)
       const branch = Context.get(yield* Layer.build(ProcessLayer.make({ module, services: [Branch] })), Branch)
-      const sockets = () => process.getActiveResourcesInfo().filter((name) => name === "PipeWrap").length
-      const before = sockets()
+      const connections: Array<Socket> = []
+      const connecting = (message: unknown) => void connections.push((message as { readonly socket: Socket }).socket)
+      yield* Effect.acquireRelease(
+        Effect.sync(() => subscribe("net.client.socket", connecting)),
+        () => Effect.sync(() => unsubscribe("net.client.socket", connecting))
+      )
       yield* Effect.scoped(Effect.gen(function*() {
         const list = yield* RemoteList.make(Counter.schema).pipe(
           Effect.provide(yield* Layer.build(Manager.serve({ listen: false })))
         )
         yield* Effect.scoped(Effect.flatMap(branch.make({ initial: 5 }), list.append))
-        assert.isAbove(sockets(), before)
-        assert.strictEqual(yield* Effect.flatMap(list.get(0), (found) => Option.getOrThrow(found).get()), 5)
+        assert.strictEqual(
+          yield* Effect.scoped(Effect.flatMap(list.get(0), (found) => Option.getOrThrow(found).get())),
+          5
+        )
+        assert.deepStrictEqual(connections.map(({ destroyed }) => destroyed), [false])
       }))
-      assert.strictEqual(sockets(), before)
+      assert.deepStrictEqual(connections.map(({ destroyed }) => destroyed), [true])
       yield* Effect.repeat(branch.count(), { until: (n) => n === 0 })
     })
   )
