@@ -6,6 +6,7 @@ import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
 import * as Queue from "effect/Queue"
+import * as References from "effect/References"
 import * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
@@ -261,6 +262,24 @@ for (const [kind, make] of Object.entries(kinds)) {
         ])
         assert.strictEqual(scopes.size, 5)
       }))
+
+    it.effect("the handler logs what its caller would, with its caller's annotations", () =>
+      Effect.gen(function*() {
+        const seen: Array<unknown> = []
+        const note = Effect.gen(function*() {
+          seen.push(yield* References.MinimumLogLevel, yield* References.CurrentLogAnnotations)
+          return 1
+        })
+        const { effect, stream } = yield* make({ effect: () => note, stream: () => Stream.fromEffect(note) }).pipe(
+          Effect.annotateLogs({ of: "its Layer" }),
+          Effect.provideService(References.MinimumLogLevel, "Error")
+        )
+        yield* Effect.andThen(effect({ n: 1 }), Stream.runDrain(stream({ n: 1 }))).pipe(
+          Effect.annotateLogs({ of: "its caller" }),
+          Effect.provideService(References.MinimumLogLevel, "Debug")
+        )
+        assert.deepStrictEqual(seen, ["Debug", { of: "its caller" }, "Debug", { of: "its caller" }])
+      }).pipe(Effect.scoped))
 
     it.effect("the handler's span is below its caller's", () =>
       Effect.gen(function*() {
