@@ -88,7 +88,24 @@ describe("a barrier", () => {
       assert.sameMembers(yield* all(parties, barrier.wait()), [0, 1, 2, 3, 4])
     }))
 
-  managed("test_default_timeout: is broken for all by one who is late", () =>
+  managed("test_abort_and_reset: can be used again by those who met broken", () =>
+    Effect.gen(function*() {
+      const barrier = yield* RemoteBarrier.make({ parties })
+      const meeting = yield* RemoteBarrier.make({ parties })
+      const middle = Math.floor(parties / 2)
+      const party = Effect.gen(function*() {
+        const index = yield* barrier.wait()
+        if (index === middle) yield* barrier.abort
+        else yield* broken("abort", barrier.wait())
+        // All have left it when it is reset, and nobody comes before.
+        if ((yield* meeting.wait()) === middle) yield* barrier.reset
+        yield* meeting.wait()
+        return yield* barrier.wait()
+      })
+      assert.sameMembers(yield* all(parties, party), [0, 1, 2, 3, 4])
+    }))
+
+  managed("test_timeout, test_default_timeout: is broken for all by one who is late", () =>
     Effect.gen(function*() {
       const own = yield* RemoteBarrier.make({ parties, timeout: 30 })
       yield* all(parties - 1, broken("timeout", own.wait()))

@@ -22,6 +22,8 @@ const module = new URL("../fixtures/manager/objects.live.ts", import.meta.url)
 const queues = (name: string, test: Effect.Effect<unknown, unknown, Manager.Manager | Scope.Scope>) =>
   everywhere(module, layer, name, test)
 
+const range = (from: number, to: number) => Array.from({ length: to - from }, (_, i) => from + i)
+
 const reasonOf = (error: unknown): string => {
   assert.instanceOf(error, ContainerError)
   return error.reason._tag
@@ -36,7 +38,7 @@ const waiting = (count: number) =>
 
 describe("RemoteQueue", () => {
   queues(
-    "hands items on, in their order (CPython: _TestQueue.test_put, test_get, test_qsize)",
+    "hands items on, in their order (CPython: _TestQueue.test_put, test_get, test_qsize, test_timeout)",
     Effect.gen(function*() {
       const queue = yield* RemoteQueue.make(Schema.Int, { capacity: 3 })
       assert.isTrue(yield* queue.isEmpty)
@@ -56,7 +58,7 @@ describe("RemoteQueue", () => {
   )
 
   queues(
-    "makes who puts wait for a place, and who takes for an item",
+    "makes who puts wait for a place, and who takes for an item (CPython: _TestQueue.test_put, test_get)",
     Effect.gen(function*() {
       const queue = yield* RemoteQueue.make(Schema.Int, { capacity: 1 })
       const putting = yield* Effect.forkChild(Effect.forEach([1, 2, 3, 4], queue.put), { startImmediately: true })
@@ -207,6 +209,44 @@ describe("among processes", () => {
         Effect.provide(Manager.serve({ layer })),
         Effect.provide(ProcessLayer.spawn)
       ))
+
+  among(
+    "test_fork, test_put, test_get: a process goes on where another has begun",
+    Effect.gen(function*() {
+      const taker = yield* Taker
+      const jobs = yield* RemoteQueue.make(Schema.Int)
+      yield* Effect.forEach(range(0, 10), jobs.put)
+      yield* taker.put({ jobs, values: range(10, 20) })
+      assert.deepStrictEqual(yield* Effect.forEach(range(0, 20), () => jobs.take), range(0, 20))
+      assert.deepStrictEqual(yield* jobs.poll, Option.none())
+      const full = yield* RemoteQueue.make(Schema.Int, { capacity: 2 })
+      const putting = yield* Effect.forkChild(taker.put({ jobs: full, values: range(0, 5) }), {
+        startImmediately: true
+      })
+      assert.deepStrictEqual(yield* Effect.forEach(range(0, 5), () => full.take), range(0, 5))
+      yield* Fiber.join(putting)
+      const getting = yield* Effect.forkChild(taker.all({ jobs }), { startImmediately: true })
+      yield* Effect.forEach(range(0, 5), jobs.put)
+      yield* jobs.shutdown()
+      assert.deepStrictEqual(yield* Fiber.join(getting), range(0, 5))
+    })
+  )
+
+  among(
+    "test_task_done: what others do in their processes is waited for",
+    Effect.gen(function*() {
+      const taker = yield* Taker
+      const jobs = yield* RemoteJoinableQueue.make(Schema.Int)
+      const working = yield* Effect.forkChild(
+        Effect.all(Array.from({ length: 4 }, () => taker.work({ jobs })), { concurrency: "unbounded" })
+      )
+      yield* Effect.forEach(range(0, 10), jobs.put)
+      yield* jobs.join
+      assert.strictEqual(yield* jobs.size, 0)
+      yield* jobs.shutdown()
+      assert.strictEqual((yield* Fiber.join(working)).reduce((sum, count) => sum + count, 0), 10)
+    })
+  )
 
   among(
     "items arrive once each",

@@ -107,6 +107,21 @@ describe("between processes", () => {
   )
 
   processes(
+    "test_wait_result: who wakes is told from who is late",
+    Effect.gen(function*() {
+      const condition = yield* RemoteCondition.make()
+      const notifier = yield* condition.withLock(Effect.gen(function*() {
+        assert.isFalse(yield* condition.wait(0))
+        assert.isFalse(yield* condition.wait(10))
+        const notifier = yield* Process.start(Sync.notify, { condition })
+        assert.isTrue(yield* condition.wait("30 seconds"))
+        return notifier
+      }))
+      assert.strictEqual(yield* notifier.join, 1)
+    })
+  )
+
+  processes(
     "a killed sleeper is not woken",
     Effect.gen(function*() {
       const condition = yield* RemoteCondition.make()
