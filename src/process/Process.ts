@@ -25,6 +25,7 @@ import * as RealTime from "../wire/internal/realTime.ts"
 import { type ProcessExited, RemoteError, RemoteInterrupted } from "../wire/RemoteError.ts"
 import type { Child } from "./internal/child.ts"
 import * as EndBy from "./internal/endBy.ts"
+import * as Family from "./internal/family.ts"
 import { type ChildOptions, type HostOptions, resolve } from "./internal/options.ts"
 import * as StandardStreams from "./internal/standardStreams.ts"
 import * as TraceParent from "./internal/traceParent.ts"
@@ -364,11 +365,15 @@ export const childrenMetrics: Effect.Effect<
   Effect.flatMap(
     activeChildren,
     (children) =>
-      Effect.forEach(children, ({ metrics, pid }) =>
-        RealTime.within(Effect.option(metrics), Tree_.defaultTimeout).pipe(
-          Effect.map(Option.flatten),
-          Effect.map(Option.map((metrics) => [pid, metrics] as const))
-        ), { concurrency: "unbounded" })
+      Effect.forEach(
+        children,
+        ({ metrics, pid }) =>
+          RealTime.within(Effect.option(metrics), Family.defaultTimeout).pipe(
+            Effect.map(Option.flatten),
+            Effect.map(Option.map((metrics) => [pid, metrics] as const))
+          ),
+        { concurrency: "unbounded" }
+      )
   ),
   (found) => new Map(found.flatMap(Option.toArray))
 )
@@ -442,7 +447,7 @@ export interface TreeOptions {
  * @category accessors
  * @since 0.1.0
  */
-export const tree: Effect.Effect<Tree> = Effect.suspend(() => Tree_.tree(Tree_.defaultTimeout))
+export const tree: Effect.Effect<Tree> = Effect.suspend(() => Tree_.tree(Family.defaultTimeout))
 
 /**
  * `tree`, with options.
@@ -453,5 +458,5 @@ export const tree: Effect.Effect<Tree> = Effect.suspend(() => Tree_.tree(Tree_.d
  */
 export const treeWith = ({ timeout }: TreeOptions): Effect.Effect<Tree> =>
   Effect.suspend(() =>
-    Tree_.tree(timeout === undefined ? Tree_.defaultTimeout : Duration.toMillis(Duration.fromInputUnsafe(timeout)))
+    Tree_.tree(timeout === undefined ? Family.defaultTimeout : Duration.toMillis(Duration.fromInputUnsafe(timeout)))
   )

@@ -114,6 +114,7 @@ export const layer = (options: Options = {}): Layer.Layer<Spawner, ProcessError>
           child !== undefined && child.exited() === undefined
         )
       yield* Gauges.register
+      directory.answers.set(Family.word, Family.answer)
       yield* Effect.addFinalizer(() => {
         family.closed = true
         return Effect.forEach(lives, ({ end }) => end, { concurrency: "unbounded", discard: true })

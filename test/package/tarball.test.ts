@@ -197,6 +197,16 @@ describe("a project that has installed it", () => {
 
   it.live("runs them compiled, with one copy of everything", () => runs("js", "built/main.js"))
 
+  it.live("has the command", () =>
+    Effect.gen(function*() {
+      const { bin } = JSON.parse(Fs.readFileSync(join(project, "node_modules", name, "package.json"), "utf8"))
+      const command = join(project, "node_modules", name, bin[name])
+      assert.match(Fs.readFileSync(command, "utf8"), /^#!\/usr\/bin\/env node\n/)
+      const { code, stderr, stdout } = yield* run(command, ["top", "--json"], { cwd: project })
+      assert.deepStrictEqual([code, stderr], [0, ""])
+      assert.isArray(JSON.parse(stdout))
+    }))
+
   const internal = [
     "dist/process/Process.js",
     "process/Process",

@@ -4,7 +4,8 @@
  * `<tmp>/emp-<uid>/<8 characters>`, 0700, holding
  *
  * - `owner`: whom it belongs to, and where that pid means something;
- * - `o`: a socket that answers for as long as the owner lives, which no pid can promise across containers;
+ * - `o`: a socket that answers for as long as the owner lives, which no pid can promise across containers, and that
+ *   tells its user how the owner is (see reception.ts);
  * - `c`, `p`: the records (see records.ts);
  * - sockets with short names, since a socket's path may have no more than about a hundred bytes.
  *
@@ -22,6 +23,7 @@ import { type GuardFailure, RunDirectoryFailed, UnsupportedPlatform } from "../G
 import * as Kills from "./kills.ts"
 import * as Owner from "./owner.ts"
 import * as OwnFolder from "./ownFolder.ts"
+import * as Reception from "./reception.ts"
 import * as Records from "./records.ts"
 import { sweep } from "./sweep.ts"
 
@@ -34,6 +36,8 @@ export interface RunDirectory {
   readonly mark: { readonly name: string; readonly value: string }
   /** A new short path for a socket. The socket file goes with the directory. */
   readonly socketPath: () => string
+  /** What the directory's socket answers, by the word that it is asked; nothing at first. */
+  readonly answers: Map<string, Reception.Answer>
   /** Removes the directory now, and not only when the Scope closes. What it cannot remove, a sweep will. */
   readonly remove: () => void
 }
@@ -78,9 +82,9 @@ const makeBase = (base: string): Effect.Effect<void, RunDirectoryFailed> =>
   )
 
 /** `exclusive`: in a worker of node:cluster the socket must be ours, not the primary's. */
-const listen = (path: string): Effect.Effect<Net.Server, RunDirectoryFailed> =>
+const listen = (path: string, { receive }: Reception.Reception): Effect.Effect<Net.Server, RunDirectoryFailed> =>
   Effect.callback((resume) => {
-    const server = Net.createServer((socket) => socket.on("error", () => {}).destroy())
+    const server = Net.createServer(receive)
     server.once("error", (error) => resume(Effect.fail(fromSystem(path)(error))))
     server.listen({ path, exclusive: true }, () => {
       server.removeAllListeners("error").on("error", () => {}).unref()
@@ -96,7 +100,7 @@ interface Made extends RunDirectory {
   readonly close: () => void
 }
 
-const assemble = (path: string, owner: Owner.Owner, server: Net.Server): Made => {
+const assemble = (path: string, owner: Owner.Owner, server: Net.Server, reception: Reception.Reception): Made => {
   const stopTouching = Owner.keepFresh(path)
   let sockets = 0
   const remove = (): void => {
@@ -111,11 +115,13 @@ const assemble = (path: string, owner: Owner.Owner, server: Net.Server): Made =>
     owner,
     mark: { name: Records.markName, value: Records.markValue(path, owner) },
     socketPath: () => Path.join(path, `s${(sockets++).toString(36)}`),
+    answers: reception.answers,
     remove,
     close: () => {
       stopTouching()
       remove()
       server.close()
+      reception.close()
     }
   }
 }
@@ -134,11 +140,12 @@ const makeIn = (base: string): Effect.Effect<Made, RunDirectoryFailed> => {
       },
       catch: fromSystem(path)
     })
-    const server = yield* listen(Path.join(hidden, Owner.socketName))
+    const reception = Reception.make()
+    const server = yield* listen(Path.join(hidden, Owner.socketName), reception)
     yield* Effect.try({ try: () => Fs.renameSync(hidden, path), catch: fromSystem(path) }).pipe(
       Effect.onError(() => Effect.sync(() => server.close()))
     )
-    return assemble(path, owner, server)
+    return assemble(path, owner, server, reception)
   }).pipe(Effect.onError(() => Effect.sync(() => Fs.rmSync(hidden, { recursive: true, force: true }))))
 }
 

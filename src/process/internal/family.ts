@@ -2,6 +2,7 @@
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import type * as Scope from "effect/Scope"
+import type { Answer } from "../../guard/internal/reception.ts"
 import * as CurrentProcess from "../../wire/internal/currentProcess.ts"
 import * as RealTime from "../../wire/internal/realTime.ts"
 import * as BuiltIns from "./builtIns.ts"
@@ -41,6 +42,9 @@ export const close = (): void => {
 /** what the library has asked of them, and they have not answered */
 export const questions = (): number => lives().reduce((sum, { child }) => sum + (child?.ask.open() ?? 0), 0)
 
+/** milliseconds that a tree has to answer, unless it is said */
+export const defaultTimeout = 1_000
+
 /** of the time that this process has to answer, what its children have */
 const share = 0.75
 
@@ -74,3 +78,9 @@ const kinOf = (life: Life, timeout: number): Effect.Effect<Option.Option<BuiltIn
       }
     )
   })
+
+/** What asks for it at the socket of the run directory. */
+export const word = "kin"
+
+export const answer: Answer = (signal) =>
+  Effect.runPromise(Effect.map(kin(defaultTimeout), (kin) => JSON.stringify(kin)), { signal })

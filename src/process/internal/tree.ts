@@ -7,9 +7,6 @@ import type { Tree } from "../Process.ts"
 import type { Kin } from "./builtIns.ts"
 import * as Family from "./family.ts"
 
-/** milliseconds that the descendants of a process have to answer, unless it is said */
-export const defaultTimeout = 1_000
-
 /** This process and all below it. */
 export const tree = (timeout: number): Effect.Effect<Tree> =>
   Effect.flatMap(Family.kin(timeout), (kin) => measured(kin))
