@@ -80,8 +80,7 @@ export interface Inlet {
  * **Details**
  *
  * With `inlet`, the socket was made with that inlet's `onread`, and bytes are read straight into the session's
- * buffers. Without it the socket's `data` events are used, which is the only public way for sockets that a server
- * accepted. `leftover` are bytes that had been read before the session took over.
+ * buffers. Without it the socket's `data` events are used. `leftover` are bytes that had been read before the session took over.
  *
  * @stability unstable
  * @category constructors

@@ -7,10 +7,13 @@ import type * as Fiber from "effect/Fiber"
 import * as FiberSet from "effect/FiberSet"
 import type * as Scope from "effect/Scope"
 import type * as Net from "node:net"
+import { Expectation } from "../../wire/internal/expectation.ts"
+import type { Inlet } from "../../wire/internal/inlet.ts"
 import * as RunningTime from "../../wire/internal/runningTime.ts"
 import * as Address from "../Address.ts"
 import { ConnectionClosed, ConnectionError, type ConnectionErrorReason, HandshakeTimeout } from "../ConnectionError.ts"
 import type { Options } from "../Listener.ts"
+import { adopt } from "./adopt.ts"
 import { authenticate, Handshake } from "./handshake.ts"
 import { Link } from "./link.ts"
 import { listen } from "./listen.ts"
@@ -80,9 +83,15 @@ class Stranger {
   }
 
   /** It speaks from now on, on this socket. */
-  meet(socket: Net.Socket): Link {
+  meet(socket: Net.Socket, inlet?: Inlet): Link {
     this.socket = socket
-    return this.link = new Link(socket, { peer: this.peer, limit: strangersLimit })
+    return this.link = new Link(socket, { peer: this.peer, limit: strangersLimit, inlet })
+  }
+
+  /** It speaks from now on, without TLS. */
+  meetPlainly(): Link {
+    const { inlet, socket } = adopt(this.socket)
+    return this.meet(socket, inlet)
   }
 
   turnAway(): void {
@@ -109,6 +118,8 @@ class Hall {
   private readonly strangers = new Set<Stranger>()
   private readonly guests: Array<Link> = []
   private readonly hosts = new Set<() => void>()
+  /** whether one comes after the other */
+  private readonly next = new Expectation()
   private isOpen = true
   private count = 0
 
@@ -131,6 +142,7 @@ class Hall {
 
   readonly enter = (socket: Net.Socket): void => {
     if (!this.isOpen) return void socket.destroy()
+    this.next.end()
     const peer = socket.remoteAddress === undefined || socket.remotePort === undefined
       ? `client ${++this.count} of ${this.name}`
       : Address.format(Address.tcp(socket.remotePort, socket.remoteAddress))
@@ -147,7 +159,7 @@ class Hall {
       timeout,
       () => this.turnAway(stranger, new HandshakeTimeout({ peer, timeout }))
     )
-    if (this.receive === undefined && this.reception === undefined) this.shake(stranger, stranger.meet(socket))
+    if (this.receive === undefined && this.reception === undefined) this.shake(stranger, stranger.meetPlainly())
     else this.greet(stranger, socket)
   }
 
@@ -165,7 +177,7 @@ class Hall {
   /** As `shake`, where there is more to it. */
   private greet(stranger: Stranger, socket: Net.Socket): void {
     const shown = this.receive === undefined
-      ? this.known(stranger.meet(socket))
+      ? this.known(stranger.meetPlainly())
       : Effect.flatMap(this.receive(socket, stranger.peer), (secure) => {
         const link = stranger.meet(secure)
         return Effect.mapError(
@@ -203,6 +215,7 @@ class Hall {
     stranger.relent()
     link.trust(this.resolved.limit)
     if (this.reception !== undefined) return this.reception.welcome(link)
+    this.next.begin()
     this.guests.push(link)
     for (const host of this.hosts) host()
   }

@@ -6,8 +6,8 @@ import * as Address from "../Address.ts"
 import { ConnectFailed, ConnectionError, type ConnectionErrorReason } from "../ConnectionError.ts"
 import * as Secure from "./secure.ts"
 
-/** bytes of what arrives before the Link is told of it: a challenge fits in */
-const first = 512
+/** bytes that a socket's first read may have, which is not into memory of its Link: any part of a handshake fits in */
+export const first = 512
 
 /** A socket that is being connected. */
 export interface Opening {

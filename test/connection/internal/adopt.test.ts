@@ -1,0 +1,93 @@
+import { assert, describe, it } from "@effect/vitest"
+import { once } from "node:events"
+import * as Net from "node:net"
+import { adopt } from "../../../src/connection/internal/adopt.ts"
+import type { Receiver } from "../../../src/wire/Transport.ts"
+
+/** A server of one connection, and both its ends. */
+const connected = async (): Promise<{ server: Net.Server; near: Net.Socket; accepted: Net.Socket }> => {
+  const server = Net.createServer({ pauseOnConnect: true })
+  server.listen(0, "127.0.0.1")
+  await once(server, "listening")
+  const near = Net.connect((server.address() as Net.AddressInfo).port, "127.0.0.1")
+  const [accepted] = await once(server, "connection") as [Net.Socket]
+  return { server, near, accepted }
+}
+
+/** Counts bytes, and what they were read into. */
+const counting = () => {
+  const own = new Uint8Array(1000)
+  const count = { inPlace: 0, pushed: 0 }
+  const receiver: Receiver = {
+    buffer: () => own,
+    received: (n) => void (count.inPlace += n),
+    push: (bytes) => void (count.pushed += bytes.length),
+    closed: () => {}
+  }
+  return { count, receiver }
+}
+
+const connections = (server: Net.Server): Promise<number> =>
+  new Promise((resolve, reject) => server.getConnections((error, n) => error === null ? resolve(n) : reject(error)))
+
+describe("an accepted socket", () => {
+  it("is read straight into place, stops and goes on, and loses nothing", async () => {
+    const { accepted, near, server } = await connected()
+    near.write(Buffer.alloc(10))
+    const { inlet, socket } = adopt(accepted)
+    assert.isDefined(inlet, "this Node.js does not go along")
+    const { count, receiver } = counting()
+    inlet!.redirect(receiver)
+    socket.resume()
+    while (count.inPlace + count.pushed < 10) await new Promise((resolve) => setTimeout(resolve, 1))
+    socket.pause()
+    near.write(Buffer.alloc(200_000))
+    socket.resume()
+    near.end()
+    await once(socket, "end")
+    assert.strictEqual(count.inPlace + count.pushed, 200_010)
+    // The first read is into memory of the inlet.
+    assert.isAtMost(count.pushed, 512)
+    server.close()
+    await Promise.all([once(socket, "close"), once(near, "close"), once(server, "close")])
+  })
+
+  it("is counted by its server until it is closed, which closes then", async () => {
+    const { accepted, near, server } = await connected()
+    const { socket } = adopt(accepted)
+    assert.strictEqual(await connections(server), 1)
+    assert.strictEqual(socket.remotePort, (near.address() as Net.AddressInfo).port)
+    server.close()
+    const closed = once(server, "close")
+    socket.destroy()
+    near.resume()
+    await Promise.all([closed, once(near, "close")])
+    assert.strictEqual(await connections(server).catch(() => 0), 0)
+    // What was made around the handle first has nothing to close any more, and no harm to do.
+    accepted.destroy()
+    await once(accepted, "close")
+  })
+
+  it("is told of a reset", async () => {
+    const { accepted, near, server } = await connected()
+    const { inlet, socket } = adopt(accepted)
+    inlet!.redirect(counting().receiver)
+    const error = once(socket, "error")
+    socket.resume()
+    near.resetAndDestroy()
+    const [{ code }] = await error as [NodeJS.ErrnoException]
+    assert.strictEqual(code, "ECONNRESET")
+    server.close()
+    await once(server, "close")
+  })
+
+  it("whose handle is gone stays as it is", async () => {
+    const { accepted, near, server } = await connected()
+    near.resume()
+    accepted.destroy()
+    await once(accepted, "close")
+    assert.deepStrictEqual(adopt(accepted), { socket: accepted, inlet: undefined })
+    server.close()
+    await once(server, "close")
+  })
+})
