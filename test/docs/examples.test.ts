@@ -83,6 +83,14 @@ const printed: Record<string, (lines: ReadonlyArray<string>) => void> = {
       "and then: ProcessExited"
     ])
   },
+  metrics: (lines) =>
+    assert.deepStrictEqual(lines, [
+      "3 calls of 2 processes",
+      "10 words, counted by the children",
+      "MainProcess: ready",
+      "  app/Words-1: ready",
+      "  app/Words-2: ready"
+    ]),
   pages: (lines) =>
     assert.deepStrictEqual(lines, [
       "40 answers, 5 pages read",

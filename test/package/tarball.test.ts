@@ -149,7 +149,7 @@ describe("the package", () => {
       /^(package\.json|README\.md|LICENSE)$/,
       /^src\/.+\.c?ts$/,
       /^dist\/.+(\.c?js|\.d\.c?ts)(\.map)?$/,
-      /^docs\/.+\.(md|ts|py)$/
+      /^docs\/.+\.(md|ts|py|svg)$/
     ]
     assert.deepStrictEqual(files.filter((file) => !promised.some((pattern) => pattern.test(file))), [])
     assert.deepStrictEqual(files.filter((file) => /(^|\/)test\/|\.test\.|tsbuildinfo|\.env/.test(file)), [])

@@ -22,6 +22,8 @@ const nested = Effect.gen(function*() {
   const dir = yield* folder
   const child = yield* Process.start(nest, { generations: 1, folder: dir, busy: false })
   yield* Testing.waitUntil(() => existsSync(`${dir}/leaf`))
+  // What answers questions is loaded with the first one: from now on they answer at once.
+  yield* Process.treeWith({ timeout: "20 seconds" })
   return child
 })
 
