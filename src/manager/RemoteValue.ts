@@ -9,12 +9,13 @@ import type * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import type { Manager } from "../remote/internal/object.ts"
+import * as Proxies from "../remote/internal/proxies.ts"
 import type { ManagerError } from "../remote/ManagerError.ts"
 import type * as Remote from "../remote/Remote.ts"
 import type { RemoteError } from "../wire/RemoteError.ts"
 import type { ContainerError } from "./ContainerError.ts"
 import { fnOf } from "./internal/change.ts"
-import { packing } from "./internal/stored.ts"
+import { type Packing, packing } from "./internal/stored.ts"
 import * as Typed from "./internal/typed.ts"
 import * as Internal from "./internal/value.ts"
 
@@ -77,29 +78,71 @@ export interface RemoteValue<A, RD = never, RE = never> extends Remote.Instance<
   readonly changes: Stream.Stream<A, RemoteError, RD>
 }
 
+/** A class, and its methods made when they are asked for: a program may have very many values. */
+class TypedValue implements RemoteValue<any, any, any>, Proxies.LaidOver {
+  declare readonly "~effect-multiprocessing/Remote/Object": "effect-multiprocessing/Value"
+  readonly raw: Internal.Value
+  private readonly packing: Packing
+
+  constructor(raw: Internal.Value, packing: Packing) {
+    this.raw = raw
+    this.packing = packing
+  }
+
+  get [Proxies.LaidOverId](): Proxies.LaidOver {
+    return this
+  }
+
+  again(raw: object): TypedValue {
+    return new TypedValue(raw as Internal.Value, this.packing)
+  }
+
+  get get() {
+    return Effect.suspend(() => Effect.flatMap(this.raw.get(), this.packing.unpack))
+  }
+
+  get set() {
+    return (value: unknown) => Effect.flatMap(this.packing.pack(value), (value) => this.raw.set({ value }))
+  }
+
+  get getAndSet() {
+    const { pack, unpack } = this.packing
+    return (value: unknown) => Effect.flatMap(Effect.flatMap(pack(value), (value) => this.raw.swap({ value })), unpack)
+  }
+
+  get compareAndSet() {
+    const { pack } = this.packing
+    return (expected: unknown, value: unknown) =>
+      Effect.flatMap(
+        Effect.all([pack(expected), pack(value)]),
+        ([expected, value]) => this.raw.replace({ expected, value })
+      )
+  }
+
+  get add() {
+    return (by: number) => this.raw.add({ by })
+  }
+
+  get update() {
+    return (fn: Update<any>) =>
+      Effect.flatMap(
+        this.raw.change({ fn: fnOf(fn) }),
+        (answer) => Typed.orFail(answer, this.packing.unpack, packing(fn.id, fn.error).unpack)
+      )
+  }
+
+  get changes() {
+    return Stream.suspend(() => Stream.mapEffect(this.raw.changes(), this.packing.unpack))
+  }
+}
+
+/** Sorted, since expected values are compared as they travel. */
+const packed = (item: Schema.Top): Packing => packing("value", item, { sorted: true })
+
 const over = <S extends Schema.Top>(item: S) => {
-  // Sorted, since expected values are compared as they travel.
-  const { pack, unpack } = packing("value", item, { sorted: true })
-  const proxy = (raw: Internal.Value): RemoteValue<S["Type"], S["DecodingServices"], S["EncodingServices"]> =>
-    Typed.over(raw, proxy, {
-      get: Effect.suspend(() => Effect.flatMap(raw.get(), unpack)),
-      set: (value: S["Type"]) => Effect.flatMap(pack(value), (value) => raw.set({ value })),
-      getAndSet: (value: S["Type"]) =>
-        Effect.flatMap(Effect.flatMap(pack(value), (value) => raw.swap({ value })), unpack),
-      compareAndSet: (expected: S["Type"], value: S["Type"]) =>
-        Effect.flatMap(
-          Effect.all([pack(expected), pack(value)]),
-          ([expected, value]) => raw.replace({ expected, value })
-        ),
-      add: (by: number) => raw.add({ by }),
-      update: (fn: Update<S["Type"]>) =>
-        Effect.flatMap(
-          raw.change({ fn: fnOf(fn) }),
-          (answer) => Typed.orFail(answer, unpack, packing(fn.id, fn.error).unpack)
-        ),
-      changes: Stream.suspend(() => Stream.mapEffect(raw.changes(), unpack))
-    }) as any
-  return proxy
+  const ways = packed(item)
+  return (raw: Internal.Value): RemoteValue<S["Type"], S["DecodingServices"], S["EncodingServices"]> =>
+    new TypedValue(raw, ways)
 }
 
 /**
@@ -118,7 +161,7 @@ export const make = <S extends Schema.Top>(
   Manager | Scope.Scope | S["EncodingServices"]
 > =>
   Effect.map(
-    Effect.flatMap(packing("value", item, { sorted: true }).pack(initial), (value) => Internal.Value.create({ value })),
+    Effect.flatMap(packed(item).pack(initial), (value) => Internal.Value.create({ value })),
     over(item)
   )
 

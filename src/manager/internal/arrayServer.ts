@@ -4,7 +4,8 @@ import * as Exit from "effect/Exit"
 import * as Implementation from "../../remote/internal/implementation.ts"
 import { ContainerError, IndexOutOfRange } from "../ContainerError.ts"
 import { Array_, type Kind } from "./array.ts"
-import type { Behaviour, BuiltIn, Handler } from "./builtIn.ts"
+import type { BuiltIn, Handler } from "./builtIn.ts"
+import { Handling } from "./handling.ts"
 import { indexIn } from "./items.ts"
 
 const makers = {
@@ -18,11 +19,12 @@ const makers = {
   Float64: Float64Array
 }
 
-class Numbers implements Behaviour {
+class Numbers extends Handling {
   private readonly kind: Kind
   private readonly numbers: InstanceType<typeof makers[Kind]>
 
   constructor(kind: Kind, length: number, numbers: ReadonlyArray<number>) {
+    super()
     this.kind = kind
     this.numbers = new makers[kind](length)
     this.numbers.set(numbers)

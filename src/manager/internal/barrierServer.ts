@@ -5,7 +5,8 @@ import * as Implementation from "../../remote/internal/implementation.ts"
 import * as RunningTime from "../../wire/internal/runningTime.ts"
 import { BrokenBarrier, SyncError } from "../SyncError.ts"
 import { type Arrive, type Arrived, Barrier } from "./barrier.ts"
-import type { Behaviour, BuiltIn, Handler, Held, Holder } from "./builtIn.ts"
+import type { BuiltIn, Handler, Held, Holder } from "./builtIn.ts"
+import { Handling } from "./handling.ts"
 
 type By = BrokenBarrier["by"]
 
@@ -33,7 +34,7 @@ class Action implements Held {
   }
 }
 
-class BarrierBehaviour implements Behaviour {
+class BarrierBehaviour extends Handling {
   private readonly parties: number
   private readonly timeout: number | undefined
   private broken: By | undefined
@@ -44,6 +45,7 @@ class BarrierBehaviour implements Behaviour {
   private readonly late = new Set<Party>()
 
   constructor(parties: number, timeout: number | undefined) {
+    super()
     this.parties = parties
     this.timeout = timeout
   }

@@ -81,8 +81,10 @@ export interface Place {
 /** One method of an object: answers with an Exit where nothing has to be waited for, which costs no fiber. */
 export type Handler = (payload: any, holder: Holder) => Answer
 
+/** How an object is called, once for all who call it. */
 export interface Behaviour {
-  readonly handlers: Readonly<Record<string, Handler>>
+  /** by the name of a method that its contract has */
+  readonly call: (method: string, payload: any, holder: Holder) => Answer
   /** a few words about what is in it, for `debugInfo` */
   readonly summary: () => string
 }

@@ -6,8 +6,9 @@ import * as Implementation from "../../remote/internal/implementation.ts"
 import { InvalidOption, ManagerError } from "../../remote/ManagerError.ts"
 import * as RunningTime from "../../wire/internal/runningTime.ts"
 import { LockNotHeld, SyncError } from "../SyncError.ts"
-import type { Behaviour, BuiltIn, Handler, Held, Holder, Place } from "./builtIn.ts"
+import type { BuiltIn, Handler, Held, Holder, Place } from "./builtIn.ts"
 import { Condition, type Shared, type Sleep, type Wake } from "./condition.ts"
+import { Handling } from "./handling.ts"
 import { dropAll, keeping } from "./items.ts"
 import { type Asleep, find, Mutex } from "./mutex.ts"
 import * as Waiting from "./waiting.ts"
@@ -74,13 +75,14 @@ class Sleeper implements Held {
   }
 }
 
-class ConditionBehaviour implements Behaviour {
+class ConditionBehaviour extends Handling {
   private readonly mutex: Mutex
   private readonly sleepers = new Set<Sleeper>()
   private notices = 0
   readonly handlers: Readonly<Record<string, Handler>>
 
   constructor(mutex: Mutex) {
+    super()
     this.mutex = mutex
     this.handlers = {
       ...mutex.handlers,

@@ -4,7 +4,8 @@ import * as Exit from "effect/Exit"
 import * as Scope from "effect/Scope"
 import * as Implementation from "../../remote/internal/implementation.ts"
 import type { RemoteError } from "../../wire/RemoteError.ts"
-import type { Behaviour, BuiltIn, Handler, Holder, Kept, Place, Stored } from "./builtIn.ts"
+import type { BuiltIn, Handler, Holder, Kept, Place, Stored } from "./builtIn.ts"
+import { Handling } from "./handling.ts"
 import { dropAll, keeping } from "./items.ts"
 import { Iterator } from "./iterator.ts"
 import { byOrder, lend, type Placed } from "./lend.ts"
@@ -24,7 +25,7 @@ interface Taker {
   readonly answer: (taken: Exit.Exit<Taken>) => void
 }
 
-class Cursor implements Behaviour {
+class Cursor extends Handling {
   private items: Array<Placed>
   private readonly place: Place
   private readonly takers = new Set<Taker>()
@@ -33,6 +34,7 @@ class Cursor implements Behaviour {
   private closed = false
 
   constructor(place: Place, items: ReadonlyArray<Kept>) {
+    super()
     this.place = place
     this.items = items.map((item, order) => ({ ...item, order }))
   }

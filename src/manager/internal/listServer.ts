@@ -6,8 +6,9 @@ import * as Stream from "effect/Stream"
 import * as Implementation from "../../remote/internal/implementation.ts"
 import type { RemoteError } from "../../wire/RemoteError.ts"
 import { ContainerError, IndexOutOfRange } from "../ContainerError.ts"
-import type { Behaviour, BuiltIn, Handler, Kept, Place, Stored } from "./builtIn.ts"
+import type { BuiltIn, Handler, Kept, Place, Stored } from "./builtIn.ts"
 import * as Change from "./change.ts"
+import { Handling } from "./handling.ts"
 import { dropAll, giveAll, handOver, indexIn, keeping, same, snapshot } from "./items.ts"
 import { iterator } from "./iteratorServer.ts"
 import { List } from "./list.ts"
@@ -23,13 +24,14 @@ interface Sought {
   readonly value: Stored
 }
 
-class Items implements Behaviour {
+class Items extends Handling {
   private items: Array<Kept>
   private readonly place: Place
   private readonly turn = new Turn()
   private readonly ticks = new Ticks()
 
   constructor(place: Place, items: Array<Kept>) {
+    super()
     this.place = place
     this.items = items
   }

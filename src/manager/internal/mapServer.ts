@@ -7,9 +7,10 @@ import * as Implementation from "../../remote/internal/implementation.ts"
 import * as Now from "../../wire/internal/now.ts"
 import { readMsgpack, writeMsgpack } from "../../wire/Message.ts"
 import { ContainerError, NotANumber } from "../ContainerError.ts"
-import type { Behaviour, BuiltIn, Handler, Kept, Place, Stored } from "./builtIn.ts"
+import type { BuiltIn, Handler, Kept, Place, Stored } from "./builtIn.ts"
 import * as Change from "./change.ts"
 import { Changes } from "./changes.ts"
+import { Handling } from "./handling.ts"
 import { dropAll, giveAll, handOver, keeping, onlyOne, same, snapshot } from "./items.ts"
 import { iterator } from "./iteratorServer.ts"
 import { type Change as Event, Map_ } from "./map.ts"
@@ -25,13 +26,14 @@ type Entries = ReadonlyArray<readonly [key: Uint8Array, value: Stored]>
 /** Equal bytes are one key. */
 const nameOf = (key: Uint8Array): string => Buffer.from(key.buffer, key.byteOffset, key.length).toString("latin1")
 
-class Pairs implements Behaviour {
+class Pairs extends Handling {
   private readonly pairs = new Map<string, Pair>()
   private readonly place: Place
   private readonly turn = new Turn()
   private readonly events = new Changes<Event>()
 
   constructor(place: Place) {
+    super()
     this.place = place
   }
 

@@ -5,6 +5,7 @@ import { randomUUID } from "node:crypto"
 import type { Answer } from "../../remote/internal/implementation.ts"
 import { NotTaken, SyncError } from "../SyncError.ts"
 import type { Handler, Holder } from "./builtIn.ts"
+import { Handling } from "./handling.ts"
 import type { Obtain, Obtained } from "./lockContract.ts"
 import * as Waiting from "./waiting.ts"
 
@@ -38,7 +39,7 @@ const known = new Map<string, Mutex>()
 
 export const find = (identity: string): Mutex | undefined => known.get(identity)
 
-export class Mutex {
+export class Mutex extends Handling {
   readonly identity = randomUUID()
   private readonly reentrant: boolean
   private readonly type: string
@@ -48,6 +49,7 @@ export class Mutex {
   private abandoned = false
 
   constructor(type: string, reentrant: boolean) {
+    super()
     this.type = type
     this.reentrant = reentrant
   }

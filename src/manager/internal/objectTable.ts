@@ -4,9 +4,8 @@ import * as Exit from "effect/Exit"
 import * as FiberSet from "effect/FiberSet"
 import * as Scope from "effect/Scope"
 import type { Ref } from "../../remote/internal/control.ts"
-import type { Answer } from "../../remote/internal/implementation.ts"
 import * as RunningTime from "../../wire/internal/runningTime.ts"
-import type { Holder } from "./builtIn.ts"
+import type { Behaviour } from "./builtIn.ts"
 
 /** What keeps an object: leases of clients, tickets on their way, places where it is stored, calls that run. */
 export interface Counts {
@@ -19,8 +18,7 @@ export interface Counts {
 export interface Instance extends Counts {
   readonly id: number
   readonly type: string
-  readonly call: (method: string, payload: unknown, holder: Holder) => Answer
-  readonly summary: () => string
+  readonly behaviour: Behaviour
   readonly scope: Scope.Closeable
 }
 
@@ -68,11 +66,11 @@ export class ObjectTable {
 
   /** A new object, with one of what it counts. */
   add(
-    { call, scope, summary, type }: Pick<Instance, "call" | "scope" | "summary" | "type">,
+    { behaviour, scope, type }: Pick<Instance, "behaviour" | "scope" | "type">,
     first: keyof Counts
   ): Instance {
     const id = ++this.lastId
-    const instance: Instance = { id, type, call, summary, scope, leases: 0, tickets: 0, stored: 0, calls: 0 }
+    const instance: Instance = { id, type, behaviour, scope, leases: 0, tickets: 0, stored: 0, calls: 0 }
     instance[first] = 1
     this.instances.set(id, instance)
     return instance

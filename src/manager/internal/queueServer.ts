@@ -6,7 +6,8 @@ import * as Scope from "effect/Scope"
 import * as Implementation from "../../remote/internal/implementation.ts"
 import type { RemoteError } from "../../wire/RemoteError.ts"
 import { ContainerError, QueueShutDown, TooManyDone } from "../ContainerError.ts"
-import type { Behaviour, BuiltIn, Handler, Holder, Kept, Place, Stored } from "./builtIn.ts"
+import type { BuiltIn, Handler, Holder, Kept, Place, Stored } from "./builtIn.ts"
+import { Handling } from "./handling.ts"
 import { dropAll, giveAll, keeping } from "./items.ts"
 import { iterator } from "./iteratorServer.ts"
 import { byOrder, lend, type Placed } from "./lend.ts"
@@ -33,7 +34,7 @@ interface Taker {
 
 const shutDown = () => Exit.fail(new ContainerError({ reason: new QueueShutDown() }))
 
-class Line implements Behaviour {
+class Line extends Handling {
   private readonly place: Place
   private readonly capacity: number
   private readonly items = MutableList.make<Placed>()
@@ -49,6 +50,7 @@ class Line implements Behaviour {
   private isEmptied = false
 
   constructor(place: Place, capacity: number) {
+    super()
     this.place = place
     this.capacity = capacity
   }

@@ -3,7 +3,8 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Implementation from "../../remote/internal/implementation.ts"
 import { SyncError, TooManyPermits, TooManyReleases } from "../SyncError.ts"
-import type { Behaviour, BuiltIn, Handler, Holder } from "./builtIn.ts"
+import type { BuiltIn, Handler, Holder } from "./builtIn.ts"
+import { Handling } from "./handling.ts"
 import { BoundedSemaphore, type Obtain, Semaphore } from "./semaphore.ts"
 import * as Waiting from "./waiting.ts"
 
@@ -13,7 +14,7 @@ interface Waiter {
   readonly turn: () => void
 }
 
-class Permits implements Behaviour {
+class Permits extends Handling {
   private available: number
   private readonly limit: number
   /** that will be given back by those who have them */
@@ -21,6 +22,7 @@ class Permits implements Behaviour {
   private readonly line = new Set<Waiter>()
 
   constructor(permits: number, limit: number) {
+    super()
     this.available = permits
     this.limit = limit
   }

@@ -18,7 +18,7 @@ import * as CallSpan from "../../wire/internal/callSpan.ts"
 import * as Method from "../../wire/Method.ts"
 import type { RemoteError } from "../../wire/RemoteError.ts"
 import { Attendant } from "./attendant.ts"
-import type { BuiltIn } from "./builtIn.ts"
+import type { Behaviour, BuiltIn } from "./builtIn.ts"
 import { describe } from "./describe.ts"
 import { type Instance, noTicket, ObjectTable } from "./objectTable.ts"
 import * as Place from "./place.ts"
@@ -35,10 +35,8 @@ export interface Attended {
 export interface Type {
   readonly declaration: Implementation.ObjectDeclaration
   readonly services: Context.Context<never> | undefined
-  readonly make: (payload: unknown, own: Place.Own) => Effect.Effect<Made, unknown>
+  readonly make: (payload: unknown, own: Place.Own) => Effect.Effect<Behaviour, unknown>
 }
-
-export type Made = Pick<Instance, "call" | "summary">
 
 export interface Options {
   /** new for every start */
@@ -162,7 +160,7 @@ export class Server {
     attendant: Attendant
   ): Implementation.Answer {
     const { table } = this
-    const answer = instance.call(name, input, attendant)
+    const answer = instance.behaviour.call(name, input, attendant)
     // It costs no fiber, unless proxies in it have to become tickets.
     if (Exit.isExit(answer) && !answersWithProxies(contract)) return answer
     table.count(instance, "calls")
@@ -197,7 +195,7 @@ export class Server {
   make(type: Type, input: unknown, first: "leases" | "tickets"): Effect.Effect<Instance, unknown> {
     const scope = Scope.makeUnsafe()
     const made = type.make(input, { scope, server: this })
-    const add = ({ call, summary }: Made) => this.table.add({ type: type.declaration.id, call, summary, scope }, first)
+    const add = (behaviour: Behaviour) => this.table.add({ type: type.declaration.id, behaviour, scope }, first)
     const exit = atOnce(made)
     if (exit !== undefined && Exit.isSuccess(exit)) return Exit.succeed(add(exit.value))
     return Effect.uninterruptibleMask((restore) =>
@@ -253,7 +251,7 @@ export class Server {
       stored: instance.stored,
       calls: instance.calls,
       holders: holders.get(instance) ?? {},
-      summary: instance.summary()
+      summary: instance.behaviour.summary()
     }))
   }
 }
@@ -282,21 +280,15 @@ const ofUser = ({ construct, declaration, services }: Implementation.ObjectImple
   declaration,
   services,
   make: (payload, { scope }) =>
-    Effect.map(Scope.provide(construct(payload), scope), (call) => ({ call, summary: () => "" }))
+    Effect.map(Scope.provide(construct(payload), scope), (call) => ({ call, summary: nothingToSay }))
 })
+
+const nothingToSay = (): string => ""
 
 const ofLibrary = ({ declaration, make }: BuiltIn): Type => ({
   declaration,
   services: undefined,
-  make: (payload, own) => {
-    const made = make(payload, Place.make(own))
-    const behaviour = ({ handlers, summary }: Effect.Success<typeof made>): Made => ({
-      call: (method, payload, holder) => handlers[method]!(payload, holder),
-      summary
-    })
-    const exit = atOnce(made)
-    return exit === undefined ? Effect.map(made, behaviour) : Exit.map(exit, behaviour)
-  }
+  make: (payload, own) => make(payload, Place.make(own))
 })
 
 /** Builds a module's Layer, which may use the manager that it is for, and serves its objects. */

@@ -3,7 +3,8 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Stream from "effect/Stream"
 import * as Implementation from "../../remote/internal/implementation.ts"
-import type { Behaviour, BuiltIn, Handler, Place } from "./builtIn.ts"
+import type { BuiltIn, Handler, Place } from "./builtIn.ts"
+import { Handling } from "./handling.ts"
 import { iterator } from "./iteratorServer.ts"
 import { Set_ } from "./set.ts"
 import { Ticks } from "./ticks.ts"
@@ -16,12 +17,13 @@ interface Members {
 const nameOf = (member: Uint8Array): string =>
   Buffer.from(member.buffer, member.byteOffset, member.length).toString("latin1")
 
-class Crowd implements Behaviour {
+class Crowd extends Handling {
   private readonly crowd = new Map<string, Uint8Array>()
   private readonly place: Place
   private readonly ticks = new Ticks()
 
   constructor(place: Place, { members }: Members) {
+    super()
     this.place = place
     for (const member of members) this.crowd.set(nameOf(member), member)
   }

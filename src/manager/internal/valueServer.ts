@@ -2,17 +2,20 @@
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Scope from "effect/Scope"
+import type { Answer } from "../../remote/internal/implementation.ts"
 import * as Implementation from "../../remote/internal/implementation.ts"
 import * as Now from "../../wire/internal/now.ts"
 import { readMsgpack, writeMsgpack } from "../../wire/Message.ts"
+import type { RemoteError } from "../../wire/RemoteError.ts"
 import { ContainerError, NotANumber } from "../ContainerError.ts"
-import type { Behaviour, BuiltIn, Handler, Kept, Place, Stored } from "./builtIn.ts"
+import type { Behaviour, BuiltIn, Kept, Place, Stored } from "./builtIn.ts"
 import * as Change from "./change.ts"
 import { dropAll, giveAll, handOver, keeping, onlyOne, same } from "./items.ts"
 import { Ticks } from "./ticks.ts"
 import { Turn } from "./turn.ts"
 import { Value } from "./value.ts"
 
+/** Its handlers are those of all: a program may have very many values. */
 class Cell implements Behaviour {
   private kept: Kept
   private readonly place: Place
@@ -24,39 +27,49 @@ class Cell implements Behaviour {
     this.kept = kept
   }
 
-  readonly handlers: Readonly<Record<string, Handler>> = {
-    get: () => this.turn.now(this.look),
-    set: ({ value }: { readonly value: Stored }) =>
-      this.turn.keeping(this.place, [value], ([kept]) => {
-        this.place.drop(this.put(kept!))
+  private static readonly handlers: Readonly<Record<string, (cell: Cell, payload: any) => Answer>> = {
+    get: (cell) => cell.look(),
+    set: (cell, { value }: { readonly value: Stored }) =>
+      cell.turn.keeping(cell.place, [value], ([kept]) => {
+        cell.place.drop(cell.put(kept!))
         return Exit.void
       }),
-    swap: ({ value }: { readonly value: Stored }) =>
+    swap: (cell, { value }: { readonly value: Stored }) =>
       Now.flatMap(
-        this.turn.keeping(this.place, [value], ([kept]) => Exit.succeed(this.put(kept!))),
-        (old) => onlyOne(handOver(this.place, [old]))
+        cell.turn.keeping(cell.place, [value], ([kept]) => Exit.succeed(cell.put(kept!))),
+        (old) => onlyOne(handOver(cell.place, [old]))
       ),
-    replace: ({ expected, value }: { readonly expected: Stored; readonly value: Stored }) =>
-      this.turn.keeping(this.place, [expected, value], ([expected, kept]) => {
-        const is = same(expected!, this.kept)
-        dropAll(this.place, [expected!, is ? this.put(kept!) : kept!])
+    replace: (cell, { expected, value }: { readonly expected: Stored; readonly value: Stored }) =>
+      cell.turn.keeping(cell.place, [expected, value], ([expected, kept]) => {
+        const is = same(expected!, cell.kept)
+        dropAll(cell.place, [expected!, is ? cell.put(kept!) : kept!])
         return Exit.succeed(is)
       }),
-    add: ({ by }: { readonly by: number }) => this.turn.now(() => this.add(by)),
-    change: ({ fn }: { readonly fn: Change.Fn }) =>
-      this.turn.alone(
+    add: (cell, { by }: { readonly by: number }) => cell.turn.now(() => cell.add(by)),
+    change: (cell, { fn }: { readonly fn: Change.Fn }) =>
+      cell.turn.alone(
         Effect.scoped(
-          Effect.suspend(() => Change.change(this.place, fn, this.kept, (kept) => this.place.drop(this.put(kept))))
+          Effect.suspend(() => Change.change(cell.place, fn, cell.kept, (kept) => cell.place.drop(cell.put(kept))))
         )
       ),
-    changes: () => this.ticks.stream(Effect.suspend(() => this.turn.now(this.look)))
+    changes: (cell) => cell.ticks.stream(Effect.suspend(() => cell.look()))
   }
 
-  readonly summary = (): string => `${this.kept.bytes.length} bytes`
+  call(method: string, payload: unknown): Answer {
+    return Cell.handlers[method]!(this, payload)
+  }
 
-  readonly end = Effect.sync(() => this.place.drop(this.kept))
+  summary(): string {
+    return `${this.kept.bytes.length} bytes`
+  }
 
-  private readonly look = () => onlyOne(giveAll(this.place, [this.kept]))
+  end(): void {
+    this.place.drop(this.kept)
+  }
+
+  private look(): Effect.Effect<Stored, RemoteError> {
+    return this.turn.now(() => onlyOne(giveAll(this.place, [this.kept])))
+  }
 
   /** What was there before, which is stored no more. */
   private put(kept: Kept): Kept {
@@ -76,11 +89,14 @@ class Cell implements Behaviour {
   }
 }
 
+/** By itself, since it is there as long as the value: what that was made of is not. */
+const end = (cell: Cell): Effect.Effect<void> => Effect.sync(() => cell.end())
+
 export const value: BuiltIn = {
   declaration: Implementation.declarationOf(Value) as Implementation.ObjectDeclaration,
   make: ({ value }: { readonly value: Stored }, place) =>
     keeping(place, [value], ([kept]) => {
       const cell = new Cell(place, kept!)
-      return Effect.as(Scope.addFinalizer(place.scope, cell.end), cell)
+      return Effect.as(Scope.addFinalizer(place.scope, end(cell)), cell)
     })
 }

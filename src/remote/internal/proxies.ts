@@ -56,10 +56,10 @@ export const leaseOf = (proxy: unknown): Lease | undefined =>
     ? (proxy as { readonly [LeaseId]?: Lease })[LeaseId]
     : undefined
 
-const LaidOverId: unique symbol = Symbol.for("effect-multiprocessing/Remote/LaidOver")
+export const LaidOverId: unique symbol = Symbol.for("effect-multiprocessing/Remote/LaidOver")
 
 /** Other methods over a proxy's, as those that know a Schema of what is in the object. */
-interface LaidOver {
+export interface LaidOver {
   readonly raw: object
   readonly again: (raw: object) => object
 }
@@ -105,17 +105,20 @@ export const hold = <E, R>(
 ): Effect.Effect<Lease, E | RemoteError, R | Scope.Scope> =>
   Effect.flatMap(Effect.andThen(at.pin, Effect.scope), (scope) => {
     const lease: Lease = { at, number: at.number(), type, ended: false }
-    const end = Effect.sync(() => {
-      lease.ended = true
-      at.session.release(lease.number)
-    })
     // A Scope that closes meanwhile has given back what was not there yet.
     const again = Effect.sync(() => {
       if (lease.ended) at.session.release(lease.number)
     })
-    return Scope.addFinalizer(scope, end).pipe(
+    return Scope.addFinalizer(scope, end(lease)).pipe(
       Effect.andThen(obtain(lease.number)),
       Effect.ensuring(again),
       Effect.as(lease)
     )
+  })
+
+/** By itself, since it is there as long as the lease: what was asked for that is not. */
+const end = (lease: Lease): Effect.Effect<void> =>
+  Effect.sync(() => {
+    lease.ended = true
+    lease.at.session.release(lease.number)
   })
