@@ -211,8 +211,8 @@ export const isExiting: Effect.Effect<boolean, never, Finalizer> = Effect.flatMa
  *
  * First the finalizers of priority 0 and more run. Then children end, those of all Spawners: daemons are asked to, as at
  * the end of their own Scope; others are waited for without a limit when the Scope has closed with success, and are
- * ended like daemons otherwise. Then the rest of the finalizers run. Each step has at most four fifths of the time that
- * is left; what is late is interrupted, a child killed. What is late, or failed, is logged, and all of it is given to
+ * ended like daemons otherwise. Then the rest of the finalizers run. A finalizer has at most half of the time that is
+ * left, children four fifths; what is late is interrupted, a child killed. What is late, or failed, is logged, and all of it is given to
  * `onReport`.
  *
  * SIGTERM, SIGINT and SIGHUP begin the end of the process, whose deadline is known to all of its children from then on.

@@ -25,6 +25,8 @@ interface Table {
   /** the value of `name` in the environment that the process was started with */
   readonly variable: (pid: number, name: string) => string | undefined
   readonly commandLine: (pid: number) => ReadonlyArray<string>
+  /** of this process's terminal: the group in its foreground, 0 or less if there is none */
+  readonly foreground: () => number
 }
 
 /** Only a process that is gone has no file. Without descriptors or memory we must not believe that it is. */
@@ -39,11 +41,15 @@ const readOrUndefined = (path: string): string | undefined => {
   }
 }
 
+/** From the state on: the name before it may hold anything, closing parentheses too. */
+const statOf = (pid: number): ReadonlyArray<string> | undefined => {
+  const stat = readOrUndefined(`/proc/${pid}/stat`)
+  return stat?.slice(stat.lastIndexOf(")") + 2).split(" ")
+}
+
 const linux: Table = {
   read: (pid) => {
-    const stat = readOrUndefined(`/proc/${pid}/stat`)
-    // the name in the middle may hold anything, closing parentheses too
-    const fields = stat?.slice(stat.lastIndexOf(")") + 2).split(" ")
+    const fields = statOf(pid)
     return fields === undefined || fields.length < 20 ? undefined : {
       pid,
       state: fields[0]!,
@@ -62,7 +68,8 @@ const linux: Table = {
       ?.split("\0")
       .find((entry) => entry.startsWith(`${name}=`))
       ?.slice(name.length + 1),
-  commandLine: (pid) => readOrUndefined(`/proc/${pid}/cmdline`)?.split("\0").slice(0, -1) ?? []
+  commandLine: (pid) => readOrUndefined(`/proc/${pid}/cmdline`)?.split("\0").slice(0, -1) ?? [],
+  foreground: () => Number(statOf(process.pid)?.[5] ?? 0)
 }
 
 const ps = (...args: ReadonlyArray<string>): Array<string> => {
@@ -96,7 +103,8 @@ const bsd: Table = {
       .split(" ")
       .find((word) => word.startsWith(`${name}=`))
       ?.slice(name.length + 1),
-  commandLine: (pid) => ps("-ww", "-o", "command=", "-p", String(pid)).join("\n").split(" ")
+  commandLine: (pid) => ps("-ww", "-o", "command=", "-p", String(pid)).join("\n").split(" "),
+  foreground: () => Number(ps("-o", "tpgid=", "-p", String(process.pid))[0] ?? 0)
 }
 
 /** Nobody is seen. */
@@ -104,7 +112,8 @@ const blind: Table = {
   read: () => undefined,
   all: () => [],
   variable: () => undefined,
-  commandLine: () => []
+  commandLine: () => [],
+  foreground: () => 0
 }
 
 const attempt = <A>(read: () => A): A | undefined => {
@@ -135,6 +144,12 @@ export const commandLine: (pid: number) => ReadonlyArray<string> = table.command
 
 /** When the process with this pid started, as a token; `undefined` when there is none. */
 export const startTime = (pid: number): string | undefined => read(pid)?.start
+
+/** Whether another group has the foreground of this process's terminal. */
+export const isInBackground = (): boolean => {
+  const foreground = table.foreground()
+  return foreground > 0 && foreground !== read(process.pid)?.group
+}
 
 const isDead = (info: ProcessInfo): boolean => info.state === "Z" || info.state === "X"
 

@@ -230,6 +230,7 @@ const prepare = Effect.fnUntraced(function*(
       authKey: Buffer.from(AuthKey.unsafeBytes(self.authKey)).toString("hex")
     },
     parent: { name: self.name, pid: self.pid },
+    group: options.group,
     argv: options.argv,
     logs: options.logs,
     logLevel: minimumLogLevel ?? (yield* References.MinimumLogLevel),

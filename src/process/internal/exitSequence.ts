@@ -69,7 +69,7 @@ export const make = (finalizers: Finalizers.Finalizers, options: {
   const runOne = Effect.fnUntraced(function*(entry: Finalizers.Entry) {
     current = entry
     const fiber = yield* Effect.forkDetach(Effect.interruptible(entry.callback), { startImmediately: true })
-    const exit = yield* EndBy.within(Fiber.await(fiber), Number.POSITIVE_INFINITY)
+    const exit = yield* EndBy.within(Fiber.await(fiber), EndBy.limitWait(Number.POSITIVE_INFINITY))
     current = undefined
     if (Option.isNone(exit)) {
       fiber.interruptUnsafe()

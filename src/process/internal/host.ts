@@ -28,6 +28,7 @@ import * as ChildStarts from "./childStarts.ts"
 import * as CompileCache from "./compileCache.ts"
 import * as EndBy from "./endBy.ts"
 import * as Forwarder from "./forwarder.ts"
+import * as HangUp from "./hangUp.ts"
 import * as LogChannel from "./logChannel.ts"
 import type { Failure, Preparation, Report } from "./preparation.ts"
 
@@ -44,6 +45,8 @@ export const open = (preparation: Preparation, connection: {
   socket.on("error", () => {})
   socket.once("close", () => Deferred.doneUnsafe(parentGone, Exit.void))
   if (preparation.logs === "forward") Forwarder.install(LogChannel.descriptor)
+  HangUp.outlive()
+  if (!preparation.group) leaveToParent("SIGINT", "SIGHUP")
   CurrentProcess.set({
     ...preparation.process,
     pid: process.pid,
@@ -60,6 +63,11 @@ export const open = (preparation: Preparation, connection: {
       await leave(Exit.isSuccess(exit) ? exit.value : complain(exit.cause), socket)
     }
   }
+}
+
+/** What a terminal says to its whole group is for the program, whose Scope ends this process in order. */
+const leaveToParent = (...signals: ReadonlyArray<NodeJS.Signals>): void => {
+  for (const signal of signals) process.on(signal, () => {})
 }
 
 const inherit = <A, E>({ logLevel, trace }: Preparation, effect: Effect.Effect<A, E>): Effect.Effect<A, E> => {

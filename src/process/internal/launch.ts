@@ -17,6 +17,7 @@ import * as Logs from "./logs.ts"
 import type { Resolved } from "./options.ts"
 import * as Prefixed from "./prefixed.ts"
 import * as Tail from "./tail.ts"
+import * as Terminal from "./terminal.ts"
 
 /** bytes of stderr that are kept for a late reader, and that an exit quotes */
 const kept = 64 * 1024
@@ -69,6 +70,7 @@ export const launch = (
         })
       ))
     const oomKills = ChildExit.oomKills()
+    const giveBack = Terminal.lend(options.stdio[0])
     let child: ChildProcess.ChildProcess
     try {
       // The label says to `ps` what runs here; the child's own argv is set by what it is told.
@@ -85,12 +87,15 @@ export const launch = (
         detached: options.group
       })
     } catch (error) {
+      giveBack(null)
       return failed(error as NodeJS.ErrnoException)
     }
     if (child.pid === undefined) {
+      giveBack(null)
       child.once("error", failed)
       return
     }
+    child.once("exit", (_, signal) => giveBack(signal))
     child.on("error", () => {})
     const logs = (child.stdio[LogChannel.descriptor] ?? undefined) as Readable | undefined
     if (logs !== undefined) Logs.follow(logs, { name, pid: child.pid, context: extra.context })

@@ -35,6 +35,8 @@ export interface Preparation {
     readonly authKey: string
   }
   readonly parent: { readonly name: string; readonly pid: number }
+  /** whether it leads a process group; else the signals of a terminal reach it, too */
+  readonly group: boolean
   readonly argv: ReadonlyArray<string>
   readonly logs: Logs
   readonly logLevel: LogLevel

@@ -4,6 +4,7 @@
  */
 import { constants } from "node:os"
 import * as EndBy from "./endBy.ts"
+import * as HangUp from "./hangUp.ts"
 
 export type Signal = "SIGHUP" | "SIGINT" | "SIGTERM"
 
@@ -40,6 +41,7 @@ export const exitCode = (signal: Signal): number => 128 + constants.signals[sign
 /** The result ends it, unless a signal has come: then this process is ending. */
 export const watch = (watcher: Watcher): () => void => {
   watchers.add(watcher)
+  const stopOutliving = HangUp.outlive()
   for (const signal of watcher.signals) {
     if (attached.has(signal)) continue
     attached.add(signal)
@@ -47,6 +49,7 @@ export const watch = (watcher: Watcher): () => void => {
   }
   return () => {
     if (first !== undefined) return
+    stopOutliving()
     watchers.delete(watcher)
     for (const signal of attached) {
       if (Array.from(watchers).some(({ signals }) => signals.includes(signal))) continue
