@@ -1,5 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Process from "effect-multiprocessing/Process"
+import * as ProcessLayer from "effect-multiprocessing/ProcessLayer"
 import * as Testing from "effect-multiprocessing/testing"
 import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
@@ -393,6 +394,21 @@ describe("a log channel", () => {
       })
     )
   )
+})
+
+describe("with the watchdog for a guard", () => {
+  for (const logs of ["forward", "console"] as const) {
+    it.live(`logs: "${logs}"`, () =>
+      kept((lines) =>
+        Effect.gen(function*() {
+          const child = yield* Process.start(Chatty.prints, { logs, stdio: { stdout: "pipe" } })
+          const printed = yield* text(child.stdout)
+          yield* child.join
+          assert.deepStrictEqual(heads(lines), logs === "forward" ? ["logged"] : [])
+          assert.strictEqual(printed.includes("logged"), logs === "console")
+        })
+      ).pipe(Effect.scoped, Effect.provide(ProcessLayer.spawnWith({ guard: "watchdog" }))))
+  }
 })
 
 describe("the loggers", () => {
