@@ -1,7 +1,8 @@
 import type { Readable, Writable } from "node:stream"
 
 const newline = 10
-const lineEnd = Buffer.from([newline])
+/** memory of its own: a small Buffer would keep the pool alive of which it is a part */
+const lineEnd = Uint8Array.of(newline)
 
 /** bytes; a longer line is written in pieces, each as if it were one */
 const longestLine = 64 << 10
@@ -11,11 +12,11 @@ const longestLine = 64 << 10
  * lines of several processes do not mix. What comes last is a line, whether it ends like one or not.
  */
 export const write = (pipe: Readable, name: string, to: Writable): void => {
-  const prefix = Buffer.from(`[${name}] `)
+  const prefix = new TextEncoder().encode(`[${name}] `)
   /** the line that has no end yet */
-  let parts: Array<Buffer> = []
+  let parts: Array<Uint8Array> = []
   let size = 0
-  let lines: Array<Buffer> = []
+  let lines: Array<Uint8Array> = []
   const end = (): void => {
     lines.push(prefix, ...parts, lineEnd)
     parts = []
