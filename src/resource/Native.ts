@@ -13,6 +13,7 @@ import { type GuardFailure, UnsupportedPlatform } from "../guard/GuardFailure.ts
 import * as Reaper from "../guard/internal/reaper.ts"
 import * as Guard from "../guard/internal/shared.ts"
 import { because } from "./internal/because.ts"
+import * as Overlay from "./internal/overlay.ts"
 import * as SegmentName from "./internal/segmentName.ts"
 import * as System from "./internal/system.ts"
 import { NativeFailed, NativeMissing, type ResourceError, type ResourceErrorReason } from "./ResourceError.ts"
@@ -114,7 +115,7 @@ const capabilitiesOf = (system: System.System): Capabilities => {
   return {
     calls: yes,
     sharedMemory: segments,
-    sealedMemory: "WebAssembly" in globalThis ? memfd(system) : segments,
+    sealedMemory: Overlay.isAvailable() ? memfd(system) : segments,
     promptRemoval: Reaper.guard() === "reaper"
       ? yes
       : no("without a /bin/sh that sees this process, segments wait for the next process of this user")

@@ -349,6 +349,33 @@ describe("in this process", () => {
       assert.deepStrictEqual(Fs.readdirSync(tmp), [])
     }).pipe(Effect.scoped))
 
+  it.live("two files that may be at one path: the end of one is not the end of the other", () =>
+    Effect.gen(function*() {
+      const tmp = yield* folder
+      const { directory, reaper } = yield* mine
+      const path = Path.join(tmp, "name")
+      const made = (name: string) => {
+        Fs.writeFileSync(Path.join(tmp, name), "")
+        return Fs.lstatSync(Path.join(tmp, name), { bigint: true })
+      }
+      const first = made("name")
+      yield* Effect.fromResult(reaper.addPath(path, first))
+      const second = made("second")
+      // as when a name is found to be taken
+      yield* Effect.fromResult(reaper.addPath(path, second))
+      reaper.removePath(path, second)
+      removePaths(directory.path)
+      assert.deepStrictEqual(Fs.readdirSync(tmp), ["second"])
+      // as when it was removed by others, and made again
+      yield* Effect.fromResult(reaper.addPath(path, second))
+      Fs.renameSync(Path.join(tmp, "second"), path)
+      reaper.removePath(path, first)
+      removePaths(directory.path)
+      assert.deepStrictEqual(Fs.readdirSync(tmp), [])
+      reaper.removePath(path)
+      assert.deepStrictEqual(Fs.readdirSync(`${directory.path}/p`), [])
+    }).pipe(Effect.scoped))
+
   it.live("paths that cannot be guarded are refused", () =>
     Effect.gen(function*() {
       const { reaper } = yield* mine

@@ -5,6 +5,7 @@ import * as Layer from "effect/Layer"
 import * as Fs from "node:fs"
 import * as Path from "node:path"
 import { fileURLToPath } from "node:url"
+import { natively } from "../support/natively.ts"
 import { runCommand } from "../support/program.ts"
 import { folder } from "../support/spawned.ts"
 
@@ -68,7 +69,7 @@ describe("koffi", () => {
     }).pipe(Effect.scoped))
 })
 
-describe("here", () => {
+describe.runIf(await natively("Native, here", "calls"))("here", () => {
   it.live("all can be done", () =>
     Effect.gen(function*() {
       const all = {

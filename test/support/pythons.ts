@@ -11,6 +11,8 @@ export interface Python {
   readonly path: string
   /** `"3.12.1"` */
   readonly version: string
+  /** `12` */
+  readonly minor: number
   /** 3.11 or older: its handshake has only HMAC-MD5 */
   readonly isOld: boolean
 }
@@ -32,7 +34,7 @@ const look = (command: string): Python | undefined => {
   const [path, version] = ask(command, ["-c", program]).split("\n")
   if (path === undefined || version === undefined) return undefined
   const [major, minor] = version.split(".").map(Number)
-  return major === 3 ? { path, version, isOld: minor! < 12 } : undefined
+  return major === 3 ? { path, version, minor: minor!, isOld: minor! < 12 } : undefined
 }
 
 const find = (): ReadonlyArray<Python> => {
@@ -44,10 +46,10 @@ const find = (): ReadonlyArray<Python> => {
   return [...found.values()].toSorted((a, b) => a.version.localeCompare(b.version, "en", { numeric: true }))
 }
 
-/** Oldest first; says which they are, and what is not run because there is none. */
-export const pythons = (what: string): ReadonlyArray<Python> => {
-  const found = find()
-  if (found.length === 0) console.warn(`NOT RUN: ${what}, because there is no python3 on this machine`)
+/** Oldest first, from 3.`least` on; says which they are, and what is not run because there is none. */
+export const pythons = (what: string, least = 0): ReadonlyArray<Python> => {
+  const found = find().filter(({ minor }) => minor >= least)
+  if (found.length === 0) console.warn(`NOT RUN: ${what}, because there is no python3 of 3.${least} or later`)
   else console.info(`${what}: with CPython ${found.map(({ version }) => version).join(", ")}`)
   return found
 }

@@ -35,8 +35,8 @@ export interface Reaper {
    * breaks. With `stat` it need not be there yet.
    */
   readonly addPath: (path: string, stat?: Fs.BigIntStats) => Result.Result<void, GuardFailure>
-  /** It has been removed, or belongs to somebody else now. */
-  readonly removePath: (path: string) => void
+  /** It has been removed, or belongs to somebody else now; with an identity, what had it and nothing else there. */
+  readonly removePath: (path: string, identity?: Records.Identity) => void
 }
 
 /** How this platform keeps children from outliving us: a shell, or a thread in each child (see watchdog.ts). */

@@ -11,7 +11,8 @@ export interface RecordBook {
   readonly addChild: (pid: number, group: boolean) => void
   readonly removeChild: (pid: number) => void
   readonly addPath: (path: string, stat?: Fs.BigIntStats) => void
-  readonly removePath: (path: string) => void
+  /** With an identity only the record of what had it: something else may be at that path, or yet to come there. */
+  readonly removePath: (path: string, identity?: Records.Identity) => void
   /** Lets go of everything in memory; the files stay. */
   readonly close: () => void
 }
@@ -30,7 +31,8 @@ const longestWait = 2_000
 /** Opens the book of a directory that has no records yet. */
 export const make = (directory: string): RecordBook => {
   const children = new Map<number, string>()
-  const paths = new Map<string, string>()
+  /** for each path its records, by the identities of what may be there */
+  const paths = new Map<string, Map<string, string>>()
   /** leaders that are gone and whose group may live */
   const lingering = new Set<number>()
   let timer: NodeJS.Timeout | undefined
@@ -73,15 +75,22 @@ export const make = (directory: string): RecordBook => {
       const folder = stat.isDirectory() ? Records.directoriesFolder : Records.pathsFolder
       const file = Path.join(directory, folder, Records.pathName(stat, count++))
       Fs.symlinkSync(Path.resolve(path), file)
-      const replaced = paths.get(path)
-      paths.set(path, file)
+      const records = paths.get(path) ?? new Map<string, string>()
+      paths.set(path, records)
+      const key = Records.identityName(stat)
+      const replaced = records.get(key)
+      records.set(key, file)
       if (replaced !== undefined) unlinkIfThere(replaced)
     },
-    removePath: (path) => {
-      const file = paths.get(path)
-      if (file === undefined) return
-      paths.delete(path)
-      unlinkIfThere(file)
+    removePath: (path, identity) => {
+      const records = paths.get(path)
+      if (records === undefined) return
+      for (const key of identity === undefined ? [...records.keys()] : [Records.identityName(identity)]) {
+        const file = records.get(key)
+        records.delete(key)
+        if (file !== undefined) unlinkIfThere(file)
+      }
+      if (records.size === 0) paths.delete(path)
     },
     close: () => {
       clearTimeout(timer)

@@ -48,4 +48,7 @@ export const parseSealed = (name: string): Sealed | undefined => {
   return token === undefined ? undefined : { pid: Number(pid), descriptor: Number(descriptor), token }
 }
 
+/** What a link to one of its descriptors says. */
+export const target = ({ token }: Sealed): string => `/memfd:${token} (deleted)`
+
 export const freshToken = (): string => randomBytes(16).toString("hex")
