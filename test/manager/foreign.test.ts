@@ -179,7 +179,7 @@ describe("a manager that a container connects to", () => {
       const authKey = yield* Effect.fromResult(AuthKey.fromHex(hex))
       const other = Context.get(yield* Layer.build(Manager.serve({ layer: objects, authKey })), Manager.Manager)
       const module = new URL("../fixtures/manager/keyring.live.ts", import.meta.url)
-      const argv = [Address.format(other.address!), hex]
+      const argv = [Address.format(other.address!), hex, "{}"]
       const list = yield* RemoteList.make(Counter.schema).pipe(
         Effect.provide(yield* Layer.build(Manager.layer({ module, argv })))
       )

@@ -144,7 +144,7 @@ describe("between processes", () => {
       const size = 6
       const start = Process.start(Sync.sleep, { condition })
       let running = yield* Effect.all(Array.from({ length: size }, () => start), { concurrency: 3 })
-      for (let round = 0; round < rounds(4, 100); round++) {
+      for (let round = 0; round < rounds(4, 40); round++) {
         yield* summary(`free, ${size} asleep`)
         const kills = 1 + (round % 3)
         const woken = size - kills

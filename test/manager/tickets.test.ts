@@ -1,4 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
+import * as Address from "effect-multiprocessing/Address"
 import * as AuthKey from "effect-multiprocessing/AuthKey"
 import * as Manager from "effect-multiprocessing/Manager"
 import * as ProcessLayer from "effect-multiprocessing/ProcessLayer"
@@ -158,20 +159,23 @@ describe("a proxy in a message", () => {
 })
 
 describe("two managers", () => {
-  const descriptors = () => readdirSync("/dev/fd").length
+  const descriptors = (pid: number) => readdirSync(`/proc/${pid}/fd`).length
+  const hex = "7a".repeat(32)
   const between = (name: string, second: Omit<Manager.ServeOptions<never, any>, "layer">, client: object) =>
     it.live(`with keys of their own, ${name}`, () =>
       Effect.gen(function*() {
-        const secondKey = yield* AuthKey.random
-        const credential = { address: "", authKey: secondKey, ...client }
-        // Each in a Layer of its own, so that the one knows the other only by what comes in messages.
-        const own = yield* Layer.build(Manager.serve({ ...second, layer, authKey: secondKey }))
-        const { address } = Context.get(own, Manager.Manager)
-        const credentials = Manager.credentials([{ ...credential, address: address! }])
-        const first = yield* started({ layer: Layer.provide(layer, credentials) as typeof layer })
-        const there = yield* Effect.map(
-          Layer.build(Manager.connect({ ...credential, address: address! })),
-          (context) => Context.get(context, Manager.Manager)
+        const authKey = yield* Effect.fromResult(AuthKey.fromHex(hex))
+        const there = yield* started({ ...second, layer, authKey })
+        // In a process of its own, so that it knows the other only by what comes in messages.
+        const first = Context.get(
+          yield* Layer.build(Layer.provide(
+            Manager.layer({
+              module: new URL("../fixtures/manager/keyring.live.ts", import.meta.url),
+              argv: [Address.format(there.address!), hex, JSON.stringify(client)]
+            }),
+            ProcessLayer.spawn
+          )),
+          Manager.Manager
         )
         const round = Effect.gen(function*() {
           const shelf = yield* first.create(Shelf)
@@ -180,12 +184,14 @@ describe("two managers", () => {
           )
           yield* Effect.scoped(Effect.flatMap(shelf.get(), (counter) => counter.add({ by: 1 })))
         })
+        const settled = Effect.repeat(there.numberOfObjects, { until: (n) => n === 0 })
         yield* Effect.scoped(round)
-        yield* Effect.repeat(there.numberOfObjects, { until: (n) => n === 0 })
-        const before = descriptors()
-        for (let i = 0; i < 50; i++) yield* Effect.scoped(round)
-        yield* Effect.repeat(there.numberOfObjects, { until: (n) => n === 0 })
-        assert.isAtMost(descriptors(), before)
+        yield* settled
+        const { pid } = yield* first.describe
+        const before = descriptors(pid)
+        for (let i = 0; i < 20; i++) yield* Effect.scoped(round)
+        yield* settled
+        yield* waitUntil(() => descriptors(pid) <= before, { what: "its connections are closed" })
       }).pipe(Effect.scoped))
 
   between("over Unix sockets", {}, {})
