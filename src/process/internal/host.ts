@@ -238,10 +238,11 @@ const complain = (cause: Cause.Cause<unknown>): number => {
   return 1
 }
 
-const written = (...streams: ReadonlyArray<Writable>): Promise<unknown> =>
+/** The user's code may have taken a standard stream away. */
+const written = (...streams: ReadonlyArray<Writable | undefined>): Promise<unknown> =>
   Promise.all(streams.map((stream) =>
     new Promise<void>((resolve) => {
-      if (stream.destroyed || stream.writableLength === 0) resolve()
+      if (stream === undefined || stream.destroyed || stream.writableLength === 0) resolve()
       else stream.write("", () => resolve())
     })
   ))
