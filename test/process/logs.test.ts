@@ -103,9 +103,10 @@ describe("what a child logs", () => {
       Effect.gen(function*() {
         yield* (yield* Process.start(Chatty.huge, { characters: 10 << 20 })).join
         assert.deepStrictEqual(heads(lines).slice(1), ["the next line"])
+        assert.strictEqual(lines[0]!.annotations.whole, "still")
         const [long, rest] = lines[0]!.message as [string, string]
-        assert.match(long, /^x{1000,200000}… \(cut from 10485760 characters\)$/)
-        assert.strictEqual(rest, "… (cut from 1 characters)")
+        assert.match(long, /^x{65536}… \(cut from 10485760 characters\)$/)
+        assert.strictEqual(rest, "… (cut from 2 elements)")
       })
     )
   )
@@ -180,6 +181,21 @@ describe("what a child logs", () => {
         const pids = lines.map(({ annotations }) => annotations.pid)
         assert.strictEqual(pids[0], child.pid)
         assert.strictEqual(new Set(pids).size, 3)
+      })
+    )
+  )
+
+  spawned(
+    "knows the span of the child, which is of the caller's trace",
+    kept((lines) =>
+      Effect.gen(function*() {
+        const caller = yield* Effect.flatMap(Process.start(Chatty.rich), ({ join }) =>
+          Effect.andThen(join, Effect.currentSpan)).pipe(Effect.withSpan("caller"))
+        assert.strictEqual(lines[0]!.span?.traceId, caller.traceId)
+        yield* (yield* Process.start(Chatty.rich)).join
+        assert.strictEqual(lines[1]!.span, undefined)
+        // It is not the caller's own span that has the line as an event.
+        assert.deepStrictEqual((caller as { readonly events?: unknown }).events ?? [], [])
       })
     )
   )

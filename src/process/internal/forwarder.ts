@@ -37,6 +37,7 @@ export const filter = (predicate: (level: LogLevel) => boolean): void => {
 
 const lineOf = (options: Logger.Options<unknown>): Line => {
   const { cause, date, fiber, logLevel, message } = options
+  // What is around a message that is too long stays readable.
   const room = new Portrait.Room(longestText)
   const annotations = fiber.getRef(References.CurrentLogAnnotations)
   const spans = fiber.getRef(References.CurrentLogSpans)
@@ -46,11 +47,11 @@ const lineOf = (options: Logger.Options<unknown>): Line => {
     level: logLevel,
     date: finite(date.getTime()),
     fiber: fiber.id,
-    message: texts.map((value) => Portrait.of(value, room)),
+    message: Portrait.ofArray(texts, new Portrait.Room(longestText)),
     annotations: isEmpty(annotations) ? undefined : Portrait.ofRecord(annotations, room),
     spans: spans.length === 0
       ? undefined
-      : spans.map(([label, timestamp]) => [room.cut(label), finite(timestamp)] as const),
+      : spans.slice(0, mostSpans).map(([label, timestamp]) => [room.cut(label), finite(timestamp)] as const),
     cause: cause.reasons.length === 0 ? undefined : reasonsOf(cause, room),
     trace: span && { traceId: span.traceId, spanId: span.spanId, sampled: span.sampled }
   }
@@ -60,6 +61,9 @@ const isEmpty = (record: object): boolean => {
   for (const _ in record) return false
   return true
 }
+
+/** so many log spans say enough */
+const mostSpans = 64
 
 /** A clock may be anybody's. */
 const finite = (millis: number): number => Number.isFinite(millis) ? millis : 0

@@ -9,10 +9,10 @@ import type { LogLevel } from "effect/LogLevel"
 /** where a child finds it, after the three standard streams and the session's socket */
 export const descriptor = 4
 
-/** characters of all that a line says in texts; the rest is cut */
-export const longestText = 128 << 10
+/** characters of a line's messages, and of all else that it says; the rest is cut */
+export const longestText = 64 << 10
 
-/** bytes of a frame, which has no reason to be longer: JSON needs up to six for a character */
+/** bytes of a frame, which has no reason to be longer: JSON needs up to six for a character; see portrait.ts */
 export const longestLine = 2 << 20
 
 /** `effect/LogLevel`'s, which is a file more to load */

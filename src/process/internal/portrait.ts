@@ -32,6 +32,9 @@ export class Room {
 /** what is nested deeper is left out */
 const deepest = 32
 
+/** characters that anything but a text takes, however small it is: JSON needs no more than six times as many for it */
+const least = 4
+
 /** It may be a cycle, a getter that throws, a megabyte; the `toJSON` of Effect's data is heard, and what it redacts. */
 export const of = (value: unknown, room: Room): unknown => {
   if (typeof value === "string") return room.cut(value)
@@ -42,6 +45,9 @@ export const of = (value: unknown, room: Room): unknown => {
   }
 }
 
+export const ofArray = (values: ReadonlyArray<unknown>, room: Room): ReadonlyArray<unknown> =>
+  itemsOf(values, room, (value) => of(value, room))
+
 export const ofRecord = (record: Readonly<Record<string, unknown>>, room: Room): Record<string, unknown> => {
   try {
     return entriesOf(record, room, (value) => of(value, room))
@@ -51,44 +57,38 @@ export const ofRecord = (record: Readonly<Record<string, unknown>>, room: Room):
 }
 
 const visit = (value: unknown, room: Room, within: ReadonlyArray<unknown>): unknown => {
-  switch (typeof value) {
-    case "string":
-      return room.cut(value)
-    case "boolean":
-      room.take(1)
-      return value
-    case "number":
-      room.take(1)
-      return Number.isFinite(value) ? value : String(value)
-    case "object":
-      break
-    default:
-      return shown(value, room)
-  }
-  if (value === null || value instanceof Error || ArrayBuffer.isView(value)) {
-    room.take(1)
-    return value === null ? null : shown(value, room)
-  }
+  if (typeof value === "string") return room.cut(value)
+  room.take(least)
+  if (typeof value === "boolean" || value === null) return value
+  if (typeof value === "number") return Number.isFinite(value) ? value : String(value)
+  if (typeof value !== "object" || value instanceof Error || ArrayBuffer.isView(value)) return shown(value, room)
   const data = Array.isArray(value) ? value : Inspectable.toJson(value)
   if (typeof data !== "object" || data === null) return visit(data, room, within)
   if (within.includes(data)) return room.cut("[Circular]")
   if (within.length >= deepest) return room.cut("[…]")
   const path = [...within, data]
-  if (Array.isArray(data)) {
-    const items: Array<unknown> = []
-    for (const item of data) {
-      if (room.isFull()) {
-        items.push(`… (cut from ${data.length} elements)`)
-        break
-      }
-      items.push(visit(item, room, path))
-    }
-    return items
-  }
+  const inner = (value: unknown) => visit(value, room, path)
+  if (Array.isArray(data)) return itemsOf(data, room, inner)
   const prototype: unknown = Object.getPrototypeOf(data)
   return prototype === null || prototype === Object.prototype
-    ? entriesOf(data as Record<string, unknown>, room, (value) => visit(value, room, path))
+    ? entriesOf(data as Record<string, unknown>, room, inner)
     : shown(data, room)
+}
+
+const itemsOf = (
+  values: ReadonlyArray<unknown>,
+  room: Room,
+  portrait: (value: unknown) => unknown
+): ReadonlyArray<unknown> => {
+  const items: Array<unknown> = []
+  for (const value of values) {
+    if (room.isFull()) {
+      items.push(`… (cut from ${values.length} elements)`)
+      break
+    }
+    items.push(portrait(value))
+  }
+  return items
 }
 
 /** Made of entries, so that a field called `__proto__` is one. */
