@@ -15,6 +15,15 @@ import { Native } from "./Native.ts"
 import { type ResourceError, SegmentClosed } from "./ResourceError.ts"
 
 /**
+ * Bytes that a segment may have: 4 GiB.
+ *
+ * @stability unstable
+ * @category models
+ * @since 0.1.0
+ */
+export const largest: number = Segment.largest
+
+/**
  * A segment that is mapped into this process.
  *
  * **Details**
@@ -94,6 +103,15 @@ export interface SealedOptions {
   readonly size: number
   readonly sealed: true
 }
+
+/**
+ * What a segment is made with, besides its size.
+ *
+ * @stability unstable
+ * @category options
+ * @since 0.1.0
+ */
+export type MakeOptions = Omit<NamedOptions, "size"> | Omit<SealedOptions, "size">
 
 /**
  * How `attach` attaches a segment.
@@ -240,6 +258,15 @@ export const unlink = (name: string): Effect.Effect<void, ResourceError> => Segm
  * @since 0.1.0
  */
 export type ElementType = Element.ElementType
+
+/**
+ * What a number of a type is in JavaScript: a bigint where it has 64 bits and is whole.
+ *
+ * @stability unstable
+ * @category models
+ * @since 0.1.0
+ */
+export type Value<T extends ElementType> = Element.Value<T>
 
 /**
  * The typed array of each type of numbers.

@@ -71,3 +71,13 @@ export const check = <T extends ElementType>(type: T, value: Value<T>): Result.R
     ? Result.succeed(value)
     : refuse(value, `it is out of the range of ${type}`)
 }
+
+/** A sum, which may be out of range. */
+export const plus = <T extends ElementType>(
+  type: T,
+  value: Value<T>,
+  by: Value<T>
+): Result.Result<Value<T>, NotStorable> =>
+  typeof by === typeof value
+    ? Result.succeed(((value as number) + (by as number)) as Value<T>)
+    : refuse(by, `${type} holds ${typeof value}s`)

@@ -45,11 +45,14 @@ const { O_DIRECTORY, O_NOCTTY, O_NOFOLLOW, O_NONBLOCK, O_RDWR } = Fs.constants
 /** of `<fcntl.h>`, which Node.js does not name: a file without a name */
 const O_TMPFILE = 0o20000000 | O_DIRECTORY
 
+/** bytes that one may have */
+export const largest = Overlay.largest
+
 const checkSize = (size: number): Effect.Effect<void, ResourceError> => {
   const refuse = (detail: string) => fail(new InvalidOption({ option: "size", detail }))
   if (!Number.isInteger(size) || size < 1) return refuse(`${size} is no positive whole number of bytes`)
-  return size > Overlay.largest
-    ? refuse(`${size} bytes are more than the ${Overlay.largest} that can be mapped`)
+  return size > largest
+    ? refuse(`${size} bytes are more than the ${largest} that can be mapped`)
     : Effect.void
 }
 
@@ -113,10 +116,13 @@ const mapped = (native: Services, fd: number, size: number): Effect.Effect<Mappi
   })
 
 /** What fails leaves nothing behind, however long the Scope goes on. */
-const whole = <A>(effect: Effect.Effect<A, ResourceError, Scope.Scope>): Effect.Effect<A, ResourceError, Scope.Scope> =>
+export const whole = <A, R>(
+  effect: Effect.Effect<A, ResourceError, R>
+): Effect.Effect<A, ResourceError, R | Scope.Scope> =>
   Effect.gen(function*() {
     const own = yield* Scope.fork(yield* Effect.scope)
-    return yield* Effect.onError(Scope.provide(effect, own), (cause) => Scope.close(own, Exit.failCause(cause)))
+    return yield* Effect.onError(Effect.provideService(effect, Scope.Scope, own), (cause) =>
+      Scope.close(own, Exit.failCause(cause)))
   })
 
 const guardFailed = (reason: GuardFailure): ResourceError => because(reason)

@@ -1,0 +1,176 @@
+/**
+ * A list of numbers, texts and bytes that processes share: CPython's `multiprocessing.shared_memory.ShareableList`.
+ *
+ * @stability unstable
+ * @since 0.1.0
+ */
+import * as Effect from "effect/Effect"
+import * as Result from "effect/Result"
+import type * as Scope from "effect/Scope"
+import { because, fail } from "./internal/because.ts"
+import * as Layout from "./internal/listLayout.ts"
+import { whole } from "./internal/segment.ts"
+import type { Native } from "./Native.ts"
+import { IndexOutOfRange, MalformedSegment, type ResourceError, SegmentClosed } from "./ResourceError.ts"
+import * as SharedMemory from "./SharedMemory.ts"
+
+/**
+ * What an item can be: Python's `int` of 64 bits is a bigint, its `float` a number; `str`, `bytes`, `bool` and `None`
+ * are what they look like.
+ *
+ * @stability unstable
+ * @category models
+ * @since 0.1.0
+ */
+export type Item = Layout.Item
+
+/**
+ * A list in a segment.
+ *
+ * **Details**
+ *
+ * Its length and the place of each item are fixed when it is made: 8 bytes for a number, and for a text or bytes what
+ * they need, in steps of 8. An item can be replaced by any other that fits there. An index may be negative, as for
+ * `Array.prototype.at`.
+ *
+ * What would not be read as it was is a `NotStorable`, and nothing is changed: NULs at the end of a text or of bytes,
+ * which the layout cannot tell from those that fill its place; integers of more than 64 bits; what is longer than its
+ * place. CPython loses those silently.
+ *
+ * **Gotchas**
+ *
+ * No operation is atomic: who reads an item while another process writes it may see half of it, or a `MalformedSegment`.
+ * Where that can happen, let a `RemoteLock` decide whose turn it is.
+ *
+ * @stability unstable
+ * @category models
+ * @since 0.1.0
+ */
+export interface ShareableList {
+  readonly segment: SharedMemory.SharedMemory
+  readonly length: number
+  readonly get: (index: number) => Effect.Effect<Item, ResourceError>
+  readonly set: (index: number, item: Item) => Effect.Effect<void, ResourceError>
+  readonly toArray: Effect.Effect<Array<Item>, ResourceError>
+  /** what Python's `struct` calls all its items, one after another */
+  readonly format: Effect.Effect<string, ResourceError>
+}
+
+/**
+ * How `make` makes a list.
+ *
+ * @stability unstable
+ * @category options
+ * @since 0.1.0
+ */
+export type Options = SharedMemory.MakeOptions & {
+  /** the oldest CPython that is to read it; default `"3.9"`, whose layout all later ones have, and 3.8 has not */
+  readonly python?: "3.8" | "3.9" | undefined
+}
+
+class List implements ShareableList {
+  readonly segment: SharedMemory.SharedMemory
+  private readonly table: Layout.Table
+
+  constructor(segment: SharedMemory.SharedMemory, table: Layout.Table) {
+    this.segment = segment
+    this.table = table
+  }
+
+  get length(): number {
+    return this.table.length
+  }
+
+  private open<A>(use: (table: Layout.Table) => Effect.Effect<A, ResourceError>): Effect.Effect<A, ResourceError> {
+    return Effect.suspend(() => {
+      const { isClosed, name } = this.segment
+      return isClosed ? fail(new SegmentClosed({ name })) : use(this.table)
+    })
+  }
+
+  private at<A>(
+    given: number,
+    use: (table: Layout.Table, index: number) => Effect.Effect<A, ResourceError>
+  ): Effect.Effect<A, ResourceError> {
+    return this.open((table) => {
+      const { length } = table
+      const index = given < 0 ? given + length : given
+      return Number.isInteger(index) && index >= 0 && index < length
+        ? use(table, index)
+        : fail(new IndexOutOfRange({ name: this.segment.name, index: given, length }))
+    })
+  }
+
+  get(index: number): Effect.Effect<Item, ResourceError> {
+    return this.at(index, (table, index) => found(this.segment, table.get(index)))
+  }
+
+  set(index: number, item: Item): Effect.Effect<void, ResourceError> {
+    return this.at(index, (table, index) => Effect.mapError(Effect.fromResult(table.set(index, item)), because))
+  }
+
+  get toArray(): Effect.Effect<Array<Item>, ResourceError> {
+    return this.open((table) => Effect.forEach(indices(table), (index) => found(this.segment, table.get(index))))
+  }
+
+  get format(): Effect.Effect<string, ResourceError> {
+    return this.open((table) => Effect.sync(() => indices(table).map((index) => table.format(index)).join("")))
+  }
+}
+
+const indices = ({ length }: Layout.Table): ReadonlyArray<number> => Array.from({ length }, (_, index) => index)
+
+const found = <A>(
+  { name }: SharedMemory.SharedMemory,
+  result: Result.Result<A, Layout.Malformed>
+): Effect.Effect<A, ResourceError> =>
+  Effect.fromResult(Result.mapError(result, ({ detail }) => because(new MalformedSegment({ name, detail }))))
+
+/**
+ * Makes a segment with a list, for as long as the Scope is open.
+ *
+ * **Details**
+ *
+ * Its bytes are those that CPython would write. A text whose UTF-8 does not fit in the place that CPython would give it,
+ * since it counts characters, has a larger one, which CPython reads as well.
+ *
+ * **Example** (A list that Python reads with `ShareableList(name=...)`)
+ *
+ * ```ts
+ * const job = ShareableList.make(["scan", 600n, 0.5, false], { name: "job" })
+ * ```
+ *
+ * @stability unstable
+ * @category constructors
+ * @since 0.1.0
+ */
+export const make = (
+  items: Iterable<Item>,
+  { python = "3.9", ...options }: Options = {}
+): Effect.Effect<ShareableList, ResourceError, Native | Scope.Scope> =>
+  Effect.gen(function*() {
+    const encoded: Array<Layout.Encoded> = []
+    for (const item of items) {
+      encoded.push(yield* Effect.mapError(Effect.fromResult(Layout.encode(item)), because))
+    }
+    const segment = yield* SharedMemory.make({ ...options, size: Layout.size(encoded, python) })
+    return new List(segment, Layout.Table.write(segment.bytes, encoded, python))
+  })
+
+/**
+ * Attaches a list that another process has made, in Python too.
+ *
+ * **Details**
+ *
+ * Which layout it has is seen. A segment that holds something else fails with `MalformedSegment`, as does one whose maker
+ * is still about to write its places.
+ *
+ * @stability unstable
+ * @category constructors
+ * @since 0.1.0
+ */
+export const attach = (name: string): Effect.Effect<ShareableList, ResourceError, Native | Scope.Scope> =>
+  whole(Effect.gen(function*() {
+    const segment = yield* SharedMemory.attach(name, { size: 8 })
+    return new List(segment, yield* found(segment, Layout.Table.read(segment.bytes)))
+  }))
