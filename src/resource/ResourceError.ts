@@ -224,6 +224,63 @@ export class MalformedSegment extends Schema.TaggedError<MalformedSegment>("effe
 }
 
 /**
+ * What a message promises cannot be fetched: it was fetched before, not in time, its holder is gone, or the message is
+ * not to be trusted.
+ *
+ * @stability unstable
+ * @category errors
+ * @since 0.1.0
+ */
+export class TicketRefused extends Schema.TaggedError<TicketRefused>("effect-multiprocessing/TicketRefused")(
+  "TicketRefused",
+  {
+    /** where it was to be fetched */
+    peer: Schema.String,
+    detail: Schema.String
+  }
+) {
+  override get message(): string {
+    return `nothing could be fetched at ${this.peer}: ${this.detail}`
+  }
+}
+
+/**
+ * Something cannot be sent to another process, as it is or at all. Nothing was changed.
+ *
+ * @stability unstable
+ * @category errors
+ * @since 0.1.0
+ */
+export class NotShareable extends Schema.TaggedError<NotShareable>("effect-multiprocessing/NotShareable")(
+  "NotShareable",
+  {
+    /** what it is */
+    resource: Schema.String,
+    detail: Schema.String
+  }
+) {
+  override get message(): string {
+    return `${this.resource} cannot be sent to another process: ${this.detail}`
+  }
+}
+
+/**
+ * This process has no place where others could fetch anything.
+ *
+ * @stability unstable
+ * @category errors
+ * @since 0.1.0
+ */
+export class SharingFailed extends Schema.TaggedError<SharingFailed>("effect-multiprocessing/SharingFailed")(
+  "SharingFailed",
+  { detail: Schema.String }
+) {
+  override get message(): string {
+    return `nothing can be fetched here: ${this.detail}`
+  }
+}
+
+/**
  * All reasons of a `ResourceError`, as a Schema.
  *
  * @stability unstable
@@ -246,7 +303,10 @@ export const ResourceErrorReason = Schema.Union([
   SegmentClosed,
   IndexOutOfRange,
   NotStorable,
-  MalformedSegment
+  MalformedSegment,
+  TicketRefused,
+  NotShareable,
+  SharingFailed
 ])
 
 /**

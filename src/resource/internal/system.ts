@@ -3,6 +3,8 @@
  * calls into the C library.
  */
 import { constants } from "node:os"
+import { failure } from "./errno.ts"
+import * as Sockets from "./sockets.ts"
 
 /** What the C library of this Linux does for us. */
 export interface System {
@@ -20,6 +22,8 @@ export interface System {
   readonly anonymous: (name: string) => number
   /** Refuses everybody, ourselves included, another size for an anonymous file. */
   readonly seal: (descriptor: number) => void
+  /** Descriptors over Unix sockets. */
+  readonly sockets: Sockets.Sockets
 }
 
 /** The package, and how it is installed. */
@@ -41,13 +45,6 @@ const F_ADD_SEALS = 1033
 const F_SEAL_SEAL = 1
 const F_SEAL_SHRINK = 2
 const F_SEAL_GROW = 4
-
-const names = new Map(Object.entries(constants.errno).map(([name, number]) => [number, name]))
-
-const failure = (syscall: string, errno: number): NodeJS.ErrnoException => {
-  const code = names.get(errno) ?? `E${errno}`
-  return Object.assign(new Error(`${code}: ${syscall}`), { code, errno, syscall })
-}
 
 const load = async (): Promise<System> => {
   const { default: koffi } = await import("koffi")
@@ -95,7 +92,8 @@ const load = async (): Promise<System> => {
     anonymous: (name) => checked("memfd_create", memfdCreate(name, MFD_CLOEXEC | MFD_ALLOW_SEALING)),
     seal: (descriptor) => {
       checked("fcntl", fcntl(descriptor, F_ADD_SEALS, F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW))
-    }
+    },
+    sockets: Sockets.make(koffi, library)
   }
 }
 

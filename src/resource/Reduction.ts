@@ -1,0 +1,233 @@
+/**
+ * Schemas of live things: what can only be used where it is, and travels nevertheless.
+ *
+ * CPython's `multiprocessing.reduction`. A message with a socket in it type-checks where a `ResourceSharer` is provided,
+ * and does not where there is none.
+ *
+ * @stability unstable
+ * @since 0.1.0
+ */
+import * as Effect from "effect/Effect"
+import * as Schema from "effect/Schema"
+import * as SchemaIssue from "effect/SchemaIssue"
+import * as SchemaTransformation from "effect/SchemaTransformation"
+import * as Dgram from "node:dgram"
+import * as Fs from "node:fs"
+import * as Net from "node:net"
+import * as NetSockets from "./internal/netSockets.ts"
+import type { ResourceError } from "./ResourceError.ts"
+import { ResourceSharer, Ticket } from "./ResourceSharer.ts"
+
+/**
+ * A Schema of something live, which travels through the `ResourceSharer` of both processes.
+ *
+ * @stability unstable
+ * @category models
+ * @since 0.1.0
+ */
+export type Shared<A, Encoded> = Schema.Codec<A, Encoded, ResourceSharer, ResourceSharer>
+
+// the issue shows what it is about, which must not be a ticket
+const orIssue = <A>(
+  effect: Effect.Effect<A, ResourceError, ResourceSharer>,
+  shown: string
+): Effect.Effect<A, SchemaIssue.Issue, ResourceSharer> =>
+  Effect.mapError(effect, ({ message }) => new SchemaIssue.InvalidValue({ message }, shown, undefined))
+
+const shared = <A, Parts extends Schema.Codec<{ readonly ticket: Ticket }, unknown>>(options: {
+  readonly what: string
+  readonly is: (value: unknown) => value is A
+  readonly parts: Parts
+  readonly take: (value: A, put: (descriptors: ReadonlyArray<number>) => Ticket) => Effect.Effect<
+    Parts["Type"],
+    ResourceError
+  >
+  /** owned by the sharer until it is closed */
+  readonly make: (
+    descriptor: number,
+    parts: Parts["Type"],
+    sharer: ResourceSharer["Service"]
+  ) => Effect.Effect<A, ResourceError>
+}): Shared<A, Parts["Encoded"]> => {
+  const { is, make, parts, take, what } = options
+  const decode = (parts: Parts["Type"]) =>
+    Effect.gen(function*() {
+      const sharer = yield* ResourceSharer
+      // What has been fetched is closed or owned, whenever whoever wants it is interrupted.
+      return yield* Effect.uninterruptibleMask((restore) =>
+        Effect.flatMap(restore(sharer.claim(parts.ticket)), ([descriptor]) => make(descriptor!, parts, sharer))
+      )
+    })
+  const encode = (value: A) =>
+    Effect.gen(function*() {
+      const { opened } = yield* ResourceSharer
+      return yield* Effect.uninterruptible(Effect.flatMap(opened, (put) => take(value, put)))
+    })
+  return parts.pipe(
+    Schema.decodeTo(
+      Schema.declare(is, { identifier: what, expected: what }),
+      SchemaTransformation.transformEffect({
+        decode: (parts: Parts["Type"]) => orIssue(decode(parts), what),
+        encode: (value: A) => orIssue(encode(value), what)
+      })
+    )
+  ) as unknown as Shared<A, Parts["Encoded"]>
+}
+
+/** As long as it is open, the end of the Layer ends it. */
+const owned = <A extends { readonly once: (event: "close", listener: () => void) => unknown }, Parts>(
+  make: (descriptor: number, parts: Parts) => Effect.Effect<A, ResourceError>,
+  end: (value: A) => void
+) =>
+(descriptor: number, parts: Parts, { own }: ResourceSharer["Service"]): Effect.Effect<A, ResourceError> =>
+  Effect.tap(make(descriptor, parts), (value) => Effect.sync(() => value.once("close", own(() => end(value)))))
+
+const DescriptorParts = Schema.Struct({ ticket: Ticket })
+
+const SocketParts = Schema.Struct({ ticket: Ticket, head: Schema.Uint8Array, allowHalfOpen: Schema.Boolean })
+
+/**
+ * A connected `net.Socket`, TCP or Unix.
+ *
+ * **When to use**
+ *
+ * To hand a connection that was accepted here to the process that serves it.
+ *
+ * **Details**
+ *
+ * To encode it waits until the kernel has all that was written to it, and takes it away from this process: the socket is
+ * destroyed here, and the connection goes on. What had been read and not consumed travels along, and is what the
+ * receiver reads first. A socket that cannot be sent (TLS, not connected, closed, its end written, `setEncoding`) stays
+ * as it was, and the message fails as any that cannot be encoded. If nobody fetches it in time, the connection ends.
+ *
+ * **Gotchas**
+ *
+ * The receiver's `ResourceSharer` owns it until it is closed, not the Scope of a call. It does not read by itself: listen
+ * to `data`, or pipe it.
+ *
+ * **Example** (Connections for a worker)
+ *
+ * ```ts
+ * class Worker extends Remote.Service<Worker>()("app/Worker", {
+ *   serve: { payload: { socket: Reduction.Socket } }
+ * }) {}
+ * ```
+ *
+ * @stability unstable
+ * @category schemas
+ * @since 0.1.0
+ */
+export const Socket: Shared<Net.Socket, typeof SocketParts.Encoded> = shared({
+  what: "a connected socket",
+  is: (value): value is Net.Socket => value instanceof Net.Socket,
+  parts: SocketParts,
+  take: NetSockets.takeSocket,
+  make: owned(NetSockets.makeSocket, (socket) => socket.destroy())
+})
+
+const ServerParts = Schema.Struct({
+  ticket: Ticket,
+  allowHalfOpen: Schema.Boolean,
+  pauseOnConnect: Schema.Boolean
+})
+
+/**
+ * A `net.Server` that listens, TCP or Unix.
+ *
+ * **When to use**
+ *
+ * To accept in several processes, or to hand a port over to a new version of a program without refusing anybody.
+ *
+ * **Details**
+ *
+ * Both processes have the same listening socket then: whoever is faster accepts a connection, and either may close its
+ * own. The receiver's has no listeners of events yet, and accepts as soon as it has one for `connection`; what is
+ * accepted earlier waits paused only with `pauseOnConnect`, so listen at once.
+ *
+ * **Gotchas**
+ *
+ * A Unix server that is closed by who has made it takes its file with it.
+ *
+ * @stability unstable
+ * @category schemas
+ * @since 0.1.0
+ */
+export const Server: Shared<Net.Server, typeof ServerParts.Encoded> = shared({
+  what: "a listening server",
+  is: (value): value is Net.Server => value instanceof Net.Server,
+  parts: ServerParts,
+  take: NetSockets.shareServer,
+  make: owned(NetSockets.makeServer, (server) => server.close())
+})
+
+const DatagramParts = Schema.Struct({ ticket: Ticket, type: Schema.Literals(["udp4", "udp6"]) })
+
+/**
+ * A `dgram.Socket` that is bound. Both processes have it then: a datagram arrives at one of them.
+ *
+ * @stability unstable
+ * @category schemas
+ * @since 0.1.0
+ */
+export const DatagramSocket: Shared<Dgram.Socket, typeof DatagramParts.Encoded> = shared({
+  what: "a socket for datagrams",
+  is: (value): value is Dgram.Socket => value instanceof Dgram.Socket,
+  parts: DatagramParts,
+  take: NetSockets.shareDatagramSocket,
+  make: owned(NetSockets.makeDatagramSocket, (socket) => socket.close())
+})
+
+/**
+ * A descriptor of this process: of a file, a pipe, a device.
+ *
+ * **Details**
+ *
+ * To send one gives the receiver a duplicate: both have the same open file then, with one position and one set of flags,
+ * and each closes its own. One that was received is closed by the end of the receiver's `ResourceSharer`, unless it was
+ * closed or released before.
+ *
+ * **Example** (A log file that a child writes to)
+ *
+ * ```ts
+ * const log = new Reduction.Descriptor(openSync("app.log", "a"))
+ * ```
+ *
+ * @stability unstable
+ * @category models
+ * @since 0.1.0
+ */
+export class Descriptor {
+  /** as `node:fs` takes it */
+  readonly number: number
+  private readonly closed: () => void
+  private isOpen = true
+
+  constructor(number: number, closed: () => void = () => {}) {
+    this.number = number
+    this.closed = closed
+  }
+
+  /** Closes it; again does nothing. */
+  close(): void {
+    if (this.isOpen) Fs.closeSync(this.release())
+  }
+
+  /** Whoever is given the number closes it. */
+  release(): number {
+    this.isOpen = false
+    this.closed()
+    return this.number
+  }
+
+  static readonly schema: Shared<Descriptor, typeof DescriptorParts.Encoded> = shared({
+    what: "a descriptor",
+    is: (value): value is Descriptor => value instanceof Descriptor,
+    parts: DescriptorParts,
+    take: (descriptor, put) => NetSockets.shareDescriptor(descriptor.isOpen ? descriptor.number : undefined, put),
+    make: (number, _, sharer) =>
+      Effect.sync(() => {
+        const descriptor: Descriptor = new Descriptor(number, sharer.own(() => descriptor.close()))
+        return descriptor
+      })
+  })
+}

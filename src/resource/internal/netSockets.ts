@@ -1,0 +1,168 @@
+/** Sockets of Node.js, taken apart into a descriptor and what only this process knows of them, and put together again. */
+import * as Effect from "effect/Effect"
+import * as Dgram from "node:dgram"
+import * as Fs from "node:fs"
+import * as Net from "node:net"
+import { NotShareable, type ResourceError } from "../ResourceError.ts"
+import type { Ticket } from "../ResourceSharer.ts"
+import { attempt, because, fail, systemCallFailed } from "./because.ts"
+import * as Handles from "./handles.ts"
+
+/** Promises a duplicate of a descriptor, in one step; see sharer.ts. */
+type Put = (descriptors: ReadonlyArray<number>) => Ticket
+
+const refuse = (resource: string, detail: string) => fail(new NotShareable({ resource, detail }))
+
+// ---------------------------------------------------------------------------------------------- connected sockets
+
+export interface ConnectedSocket {
+  readonly ticket: Ticket
+  /** what had been read and not consumed */
+  readonly head: Uint8Array
+  readonly allowHalfOpen: boolean
+}
+
+const nameOf = ({ remoteAddress, remotePort }: Net.Socket): string =>
+  remoteAddress === undefined ? "a socket" : `the socket to ${remoteAddress} port ${remotePort}`
+
+/** Waits until the kernel has all that was written. */
+const flushed = (socket: Net.Socket): Effect.Effect<void, ResourceError> =>
+  Effect.callback((resume) => {
+    if (socket.writableLength === 0 || socket.writableEnded) return resume(Effect.void)
+    socket.write(
+      "",
+      (error) => resume(error === null || error === undefined ? Effect.void : refuse(nameOf(socket), error.message))
+    )
+  })
+
+/** Takes a socket away from this process. One that cannot be sent stays as it was. */
+export const takeSocket = (socket: Net.Socket, put: Put): Effect.Effect<ConnectedSocket, ResourceError> => {
+  const name = nameOf(socket)
+  return Effect.andThen(
+    flushed(socket),
+    Effect.suspend(() => {
+      if ("encrypted" in socket) return refuse(name, "TLS has its keys in this process")
+      if (socket.connecting) return refuse(name, "it is not connected yet")
+      const descriptor = Handles.ofSocket(socket)
+      if (socket.destroyed || descriptor === undefined) return refuse(name, "it is closed")
+      if (socket.writableEnded) return refuse(name, "its end has been written")
+      if (socket.readableEncoding !== null) return refuse(name, "it reads texts, whose bytes are not there any more")
+      return attempt(() => {
+        const ticket = put([descriptor])
+        // In one step with the promise: nothing is read here from now on.
+        socket.pause()
+        const chunks: Array<Uint8Array> = []
+        for (let chunk; (chunk = socket.read() as Uint8Array | null) !== null;) chunks.push(chunk)
+        const { allowHalfOpen } = socket
+        socket.destroy()
+        return { ticket, head: new Uint8Array(Buffer.concat(chunks)), allowHalfOpen }
+      })
+    })
+  )
+}
+
+/** Takes the descriptor over. It reads when somebody does. */
+export const makeSocket = (
+  descriptor: number,
+  { allowHalfOpen, head }: Pick<ConnectedSocket, "allowHalfOpen" | "head">
+): Effect.Effect<Net.Socket, ResourceError> =>
+  orClose(
+    descriptor,
+    attempt(() => {
+      const socket = new Net.Socket({ fd: descriptor, allowHalfOpen, readable: true, writable: true })
+      socket.pause()
+      if (head.length > 0) socket.unshift(head)
+      return socket
+    })
+  )
+
+// ---------------------------------------------------------------------------------------------- listening servers
+
+export interface ListeningServer {
+  readonly ticket: Ticket
+  readonly allowHalfOpen: boolean
+  readonly pauseOnConnect: boolean
+}
+
+/** The server goes on here, too: whoever is faster accepts. */
+export const shareServer = (server: Net.Server, put: Put): Effect.Effect<ListeningServer, ResourceError> =>
+  Effect.suspend(() => {
+    const descriptor = Handles.ofSocket(server)
+    if (descriptor === undefined) return refuse("a server", "it does not listen")
+    const { allowHalfOpen = false, pauseOnConnect = false } = server as {
+      readonly allowHalfOpen?: boolean
+      readonly pauseOnConnect?: boolean
+    }
+    return Effect.map(attempt(() => put([descriptor])), (ticket) => ({ ticket, allowHalfOpen, pauseOnConnect }))
+  })
+
+export const makeServer = (
+  descriptor: number,
+  { allowHalfOpen, pauseOnConnect }: Omit<ListeningServer, "ticket">
+): Effect.Effect<Net.Server, ResourceError> =>
+  orClose(
+    descriptor,
+    started(Net.createServer({ allowHalfOpen, pauseOnConnect }), (server) => server.listen({ fd: descriptor }))
+  )
+
+// ---------------------------------------------------------------------------------------------- datagrams
+
+export interface DatagramSocket {
+  readonly ticket: Ticket
+  readonly type: "udp4" | "udp6"
+}
+
+/** The socket goes on here, too: a datagram arrives at one of them. */
+export const shareDatagramSocket = (socket: Dgram.Socket, put: Put): Effect.Effect<DatagramSocket, ResourceError> =>
+  Effect.suspend(() => {
+    const descriptor = Handles.ofDatagramSocket(socket)
+    if (descriptor === undefined) return refuse("a socket for datagrams", "it is not bound")
+    const { type } = socket as unknown as { readonly type: DatagramSocket["type"] }
+    return Effect.map(attempt(() => put([descriptor])), (ticket) => ({ ticket, type }))
+  })
+
+export const makeDatagramSocket = (
+  descriptor: number,
+  { type }: Omit<DatagramSocket, "ticket">
+): Effect.Effect<Dgram.Socket, ResourceError> =>
+  orClose(
+    descriptor,
+    started(Dgram.createSocket({ type }), (socket) => socket.bind({ fd: descriptor }))
+  )
+
+// ---------------------------------------------------------------------------------------------- descriptors
+
+/** `undefined`: it is closed. */
+export const shareDescriptor = (
+  descriptor: number | undefined,
+  put: Put
+): Effect.Effect<{ readonly ticket: Ticket }, ResourceError> =>
+  descriptor === undefined
+    ? refuse("a descriptor", "it is closed")
+    : Effect.map(attempt(() => put([descriptor])), (ticket) => ({ ticket }))
+
+// ---------------------------------------------------------------------------------------------- all
+
+const orClose = <A>(descriptor: number, made: Effect.Effect<A, ResourceError>): Effect.Effect<A, ResourceError> =>
+  Effect.tapError(made, () => Effect.sync(() => Fs.closeSync(descriptor)))
+
+const started = <S extends Net.Server | Dgram.Socket>(
+  socket: S,
+  start: (socket: S) => void
+): Effect.Effect<S, ResourceError> =>
+  Effect.callback<S, ResourceError>((resume) => {
+    const failed = (error: Error): void => {
+      socket.off("listening", listening)
+      resume(Effect.fail(because(systemCallFailed(error))))
+    }
+    const listening = (): void => {
+      socket.off("error", failed)
+      resume(Effect.succeed(socket))
+    }
+    socket.once("error", failed).once("listening", listening)
+    try {
+      start(socket)
+    } catch (error) {
+      failed(error as Error)
+    }
+  })

@@ -1,0 +1,178 @@
+/**
+ * Descriptors over Unix sockets, which `node:net` cannot send nor receive: as functions that throw what `node:fs` throws.
+ * The layouts are those of Linux on 64 bits, where Node.js runs on nothing else.
+ */
+import { constants } from "node:os"
+import { failure } from "./errno.ts"
+
+export interface Received {
+  readonly bytes: Uint8Array
+  /** closed by whoever has them */
+  readonly descriptors: ReadonlyArray<number>
+}
+
+/** Who is at the other end of a Unix socket, as the kernel knows it. */
+export interface Peer {
+  readonly pid: number
+  readonly uid: number
+  readonly gid: number
+}
+
+export interface Sockets {
+  /** A connected Unix socket that does not block; `undefined` when its listener has no room at the moment. */
+  readonly connect: (path: string) => number | undefined
+  /** Sends bytes, with the first of them the descriptors; false when there is no room at the moment. */
+  readonly send: (descriptor: number, bytes: Uint8Array, passed: ReadonlyArray<number>) => boolean
+  /** What is there; `undefined` when nothing is. No bytes: the end. */
+  readonly receive: (descriptor: number, size: number, most: number) => Received | undefined
+  readonly duplicate: (descriptor: number) => number
+  /** Calls back once, when something can be received or the other end is gone; the result takes that back. */
+  readonly whenReadable: (descriptor: number, callback: () => void) => () => void
+  readonly peer: (descriptor: number) => Peer
+}
+
+/** what of the package is used here */
+interface Koffi {
+  readonly address: (bytes: Uint8Array) => bigint
+  readonly errno: () => number
+  readonly node: {
+    readonly poll: (
+      descriptor: number,
+      options: { readonly readable: boolean; readonly disconnect: boolean },
+      callback: () => void
+    ) => { readonly close: () => void }
+  }
+}
+
+interface Library {
+  readonly func: (prototype: string) => (...args: ReadonlyArray<unknown>) => any
+}
+
+const AF_UNIX = 1
+const SOCK_STREAM = 1
+const SOCK_NONBLOCK = 0o4000
+const SOCK_CLOEXEC = 0o2000000
+const SOL_SOCKET = 1
+const SCM_RIGHTS = 1
+const SO_PEERCRED = 17
+const MSG_DONTWAIT = 0x40
+const MSG_NOSIGNAL = 0x4000
+const MSG_CMSG_CLOEXEC = 0x40000000
+const F_DUPFD_CLOEXEC = 1030
+
+/** bytes of `struct sockaddr_un`, `struct msghdr` and `struct cmsghdr` */
+const addressSize = 110
+const messageSize = 56
+const controlHeader = 16
+
+export const make = (koffi: Koffi, library: Library): Sockets => {
+  const socket = library.func("int socket(int domain, int type, int protocol)")
+  const connect = library.func("int connect(int fd, const void *address, uint32_t length)")
+  const close = library.func("int close(int fd)")
+  const sendmsg = library.func("int64_t sendmsg(int fd, const void *message, int flags)")
+  const recvmsg = library.func("int64_t recvmsg(int fd, void *message, int flags)")
+  const fcntl = library.func("int fcntl(int fd, int command, int argument)")
+  const getsockopt = library.func("int getsockopt(int fd, int level, int option, void *value, void *length)")
+
+  const checked = (syscall: string, result: number | bigint): number => {
+    if (result < 0) throw failure(syscall, koffi.errno())
+    return Number(result)
+  }
+  /** as `checked`; `undefined` for what is to be tried again */
+  const unlessBusy = (syscall: string, attempt: () => number | bigint): number | undefined => {
+    for (;;) {
+      const result = attempt()
+      if (result >= 0) return Number(result)
+      const errno = koffi.errno()
+      if (errno === constants.errno.EAGAIN) return undefined
+      if (errno !== constants.errno.EINTR) throw failure(syscall, errno)
+    }
+  }
+  const header = Buffer.alloc(messageSize)
+  const vector = Buffer.alloc(16)
+  /** what the header points to: nobody else may hold it during the call */
+  const held: Array<Uint8Array> = []
+  /** Fills the `struct msghdr`. */
+  const point = (bytes: Uint8Array, control: Uint8Array): void => {
+    held.splice(0, held.length, bytes, control)
+    vector.writeBigUInt64LE(koffi.address(bytes), 0)
+    vector.writeBigUInt64LE(BigInt(bytes.length), 8)
+    header.fill(0)
+    header.writeBigUInt64LE(koffi.address(vector), 16)
+    header.writeBigUInt64LE(1n, 24)
+    if (control.length === 0) return
+    header.writeBigUInt64LE(koffi.address(control), 32)
+    header.writeBigUInt64LE(BigInt(control.length), 40)
+  }
+
+  return {
+    connect: (path) => {
+      const address = Buffer.alloc(addressSize)
+      address.writeUInt16LE(AF_UNIX, 0)
+      if (address.write(path, 2, "utf8") < Buffer.byteLength(path) || path.includes("\0")) {
+        throw failure("connect", constants.errno.ENAMETOOLONG)
+      }
+      const descriptor = checked("socket", socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0))
+      try {
+        if (unlessBusy("connect", () => connect(descriptor, address, addressSize)) !== undefined) return descriptor
+      } catch (error) {
+        close(descriptor)
+        throw error
+      }
+      close(descriptor)
+      return undefined
+    },
+    send: (descriptor, bytes, passed) => {
+      const length = controlHeader + 4 * passed.length
+      const control = Buffer.alloc(passed.length === 0 ? 0 : (length + 7) & ~7)
+      if (passed.length > 0) {
+        control.writeBigUInt64LE(BigInt(length), 0)
+        control.writeInt32LE(SOL_SOCKET, 8)
+        control.writeInt32LE(SCM_RIGHTS, 12)
+        passed.forEach((fd, i) => control.writeInt32LE(fd, controlHeader + 4 * i))
+      }
+      point(bytes, control)
+      return unlessBusy("sendmsg", () => sendmsg(descriptor, header, MSG_DONTWAIT | MSG_NOSIGNAL)) !== undefined
+    },
+    receive: (descriptor, size, most) => {
+      const bytes = new Uint8Array(size)
+      const control = Buffer.alloc(controlHeader + ((4 * most + 7) & ~7))
+      point(bytes, control)
+      const received = unlessBusy("recvmsg", () => recvmsg(descriptor, header, MSG_DONTWAIT | MSG_CMSG_CLOEXEC))
+      if (received === undefined) return undefined
+      const end = Number(header.readBigUInt64LE(40))
+      const descriptors: Array<number> = []
+      for (let at = 0; at + controlHeader <= end;) {
+        const length = Number(control.readBigUInt64LE(at))
+        if (length < controlHeader) break
+        if (control.readInt32LE(at + 8) === SOL_SOCKET && control.readInt32LE(at + 12) === SCM_RIGHTS) {
+          for (let i = at + controlHeader; i + 4 <= at + length; i += 4) descriptors.push(control.readInt32LE(i))
+        }
+        at += (length + 7) & ~7
+      }
+      return { bytes: bytes.subarray(0, received), descriptors }
+    },
+    duplicate: (descriptor) => checked("fcntl", fcntl(descriptor, F_DUPFD_CLOEXEC, 0)),
+    whenReadable: (descriptor, callback) => {
+      let waiting = true
+      const stop = (): void => {
+        if (waiting) poll.close()
+        waiting = false
+      }
+      const poll = koffi.node.poll(descriptor, { readable: true, disconnect: true }, () => {
+        if (!waiting) return
+        stop()
+        // Node.js 26 does not run what is due after this callback.
+        setImmediate(callback)
+      })
+      return stop
+    },
+    peer: (descriptor) => {
+      const value = Buffer.alloc(12)
+      const length = Buffer.alloc(4)
+      length.writeUInt32LE(value.length)
+      checked("getsockopt", getsockopt(descriptor, SOL_SOCKET, SO_PEERCRED, value, length))
+      return { pid: value.readInt32LE(0), uid: value.readUInt32LE(4), gid: value.readUInt32LE(8) }
+    }
+  }
+}

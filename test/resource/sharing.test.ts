@@ -1,0 +1,354 @@
+/** Sockets and descriptors between processes that do not share more than a user. */
+import { assert, describe, it } from "@effect/vitest"
+import * as Native from "effect-multiprocessing/Native"
+import * as Process from "effect-multiprocessing/Process"
+import * as ProcessLayer from "effect-multiprocessing/ProcessLayer"
+import * as Reduction from "effect-multiprocessing/Reduction"
+import { RemoteError } from "effect-multiprocessing/RemoteError"
+import * as ResourceSharer from "effect-multiprocessing/ResourceSharer"
+import type { Spawner } from "effect-multiprocessing/Spawner"
+import { waitUntil } from "effect-multiprocessing/testing"
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
+import * as Layer from "effect/Layer"
+import * as Schema from "effect/Schema"
+import type * as Scope from "effect/Scope"
+import * as Dgram from "node:dgram"
+import { once } from "node:events"
+import * as Fs from "node:fs"
+import * as Net from "node:net"
+import * as Tls from "node:tls"
+import { Desk } from "../fixtures/resource/desk.ts"
+import { folder, rounds } from "../support/spawned.ts"
+
+const onProcess = (): Layer.Layer<Desk, unknown, Spawner> =>
+  Layer.fresh(
+    ProcessLayer.make({ module: new URL("../fixtures/resource/desk.live.ts", import.meta.url), services: [Desk] })
+  )
+
+const sharing = ResourceSharer.layer.pipe(Layer.provide(Native.layer))
+
+type Services = ResourceSharer.ResourceSharer | Spawner | Scope.Scope
+
+const test = <E>(name: string, effect: Effect.Effect<unknown, E, Services>, timeout?: number) => {
+  it.live(
+    name,
+    () => effect.pipe(Effect.scoped, Effect.provide(Layer.merge(sharing, ProcessLayer.spawn))),
+    timeout
+  )
+}
+
+const desk = Effect.map(Layer.build(onProcess()), (context) => Context.get(context, Desk))
+
+const descriptors = () => Fs.readdirSync("/proc/self/fd").length
+
+/** A server, and both ends of its next connections. */
+const listener = Effect.acquireRelease(
+  Effect.promise(async () => {
+    const server = Net.createServer({ pauseOnConnect: true })
+    server.listen(0, "127.0.0.1")
+    await once(server, "listening")
+    const port = (server.address() as Net.AddressInfo).port
+    const connect = async () => {
+      const client = Net.connect(port, "127.0.0.1")
+      const [accepted] = await once(server, "connection") as [Net.Socket]
+      return { accepted, client }
+    }
+    return { server, port, connect: Effect.promise(connect) }
+  }),
+  ({ server }) => Effect.sync(() => server.close())
+)
+
+const textOf = (socket: Net.Socket): Effect.Effect<string> =>
+  Effect.promise(async () => {
+    let text = ""
+    for await (const chunk of socket) text += chunk
+    return text
+  })
+
+/** Why a message could not be sent, or read. */
+const issueOf = <A, R>(call: Effect.Effect<A, RemoteError, R>) =>
+  Effect.map(Effect.flip(call), ({ reason }) => {
+    assert.include(["EncodeFailed", "DecodeFailed"], reason._tag, reason.message)
+    return reason.message
+  })
+
+describe("a connected socket", () => {
+  test(
+    "goes on in another process, what was read here first, and is closed here",
+    Effect.gen(function*() {
+      const { serve } = yield* desk
+      const { connect } = yield* listener
+      const { accepted, client } = yield* connect
+      client.write("unread, ")
+      accepted.resume()
+      accepted.pause()
+      yield* waitUntil(() => accepted.readableLength === 8 || (accepted.read(0), accepted.readableLength === 8))
+      yield* serve({ socket: accepted })
+      assert.isTrue(accepted.destroyed)
+      client.end("and later")
+      assert.match(yield* textOf(client), /^\d+:unread, and later$/)
+    })
+  )
+
+  test(
+    "is sent by a child in a result",
+    Effect.gen(function*() {
+      const { dial } = yield* desk
+      const { port, server } = yield* listener
+      const connected = once(server, "connection") as Promise<[Net.Socket]>
+      const socket = yield* dial({ port })
+      const [accepted] = yield* Effect.promise(() => connected)
+      socket.end("from the child's socket")
+      assert.strictEqual(yield* textOf(accepted), "from the child's socket")
+    })
+  )
+
+  test(
+    "that cannot be sent stays as it was, and says why",
+    Effect.gen(function*() {
+      const { serve } = yield* desk
+      const { connect, port } = yield* listener
+      const { accepted, client } = yield* connect
+      accepted.setEncoding("utf8")
+      assert.include(yield* issueOf(serve({ socket: accepted })), "reads texts")
+      assert.isFalse(accepted.destroyed)
+      const unconnected = Net.connect(port, "127.0.0.1").on("error", () => {})
+      assert.include(yield* issueOf(serve({ socket: unconnected })), "not connected yet")
+      const tls = new Tls.TLSSocket(client).on("error", () => {})
+      assert.include(yield* issueOf(serve({ socket: tls })), "TLS")
+      accepted.destroy()
+      assert.include(yield* issueOf(serve({ socket: accepted })), "closed")
+      for (const socket of [unconnected, tls, client]) socket.destroy()
+      const { pending } = yield* ResourceSharer.ResourceSharer
+      assert.strictEqual(yield* pending, 0)
+    })
+  )
+
+  test(
+    `leaves no descriptor, in any process, after ${rounds(200, 10_000)} passes`,
+    Effect.gen(function*() {
+      const { counts, serve } = yield* desk
+      const { connect } = yield* listener
+      const pass = Effect.gen(function*() {
+        const { accepted, client } = yield* connect
+        client.write("x")
+        yield* serve({ socket: accepted })
+        client.end()
+        assert.match(yield* textOf(client), /^\d+:x$/)
+      })
+      yield* pass
+      const before = [descriptors(), (yield* counts()).descriptors]
+      for (let i = 0; i < rounds(200, 10_000); i++) yield* pass
+      yield* waitUntil(Effect.map(counts(), (theirs) => {
+        const after = [descriptors(), theirs.descriptors]
+        return after.every((count, i) => count <= before[i]!)
+      }))
+    }),
+    rounds(60_000, 600_000)
+  )
+})
+
+describe("a listening server", () => {
+  test(
+    "accepts in two processes, and in one alone when the other has closed it",
+    Effect.gen(function*() {
+      const { accept, accepted } = yield* desk
+      const { port, server } = yield* listener
+      yield* accept({ server, count: 20 })
+      // Its owner here is gone, and nobody is refused.
+      server.close()
+      const answers = yield* Effect.forEach(
+        Array.from({ length: 20 }, () => Effect.suspend(() => textOf(Net.connect(port, "127.0.0.1")))),
+        (answer) => answer,
+        { concurrency: 4 }
+      )
+      assert.strictEqual(new Set(answers).size, 1)
+      assert.notStrictEqual(answers[0], String(process.pid))
+      yield* accepted()
+    })
+  )
+
+  test(
+    "that does not listen cannot be sent",
+    Effect.gen(function*() {
+      const { accept } = yield* desk
+      assert.include(yield* issueOf(accept({ server: Net.createServer(), count: 1 })), "does not listen")
+    })
+  )
+})
+
+describe("a socket for datagrams", () => {
+  test(
+    "sends from another process with the same port",
+    Effect.gen(function*() {
+      const { send } = yield* desk
+      const bound = Effect.acquireRelease(
+        Effect.promise(async () => {
+          const socket = Dgram.createSocket("udp4")
+          socket.bind(0, "127.0.0.1")
+          await once(socket, "listening")
+          return socket
+        }),
+        (socket) => Effect.sync(() => socket.close())
+      )
+      const [sender, receiver] = [yield* bound, yield* bound]
+      const message = once(receiver, "message") as Promise<[Buffer, Dgram.RemoteInfo]>
+      yield* send({ socket: sender, port: receiver.address().port, text: "hello" })
+      const [bytes, { port }] = yield* Effect.promise(() => message)
+      assert.deepStrictEqual([bytes.toString(), port], ["hello", sender.address().port])
+      const unbound = Dgram.createSocket("udp4")
+      assert.include(yield* issueOf(send({ socket: unbound, port: 1, text: "" })), "not bound")
+      unbound.close()
+    })
+  )
+})
+
+describe("a descriptor", () => {
+  test(
+    "of a file is the same open file, with one position",
+    Effect.gen(function*() {
+      const { line } = yield* desk
+      const path = `${yield* folder}/lines`
+      Fs.writeFileSync(path, "one\ntwo\nthree\n")
+      const file = new Reduction.Descriptor(Fs.openSync(path, "r"))
+      assert.strictEqual(yield* line({ file }), "one")
+      assert.strictEqual(yield* line({ file }), "two")
+      assert.strictEqual(Fs.readFileSync(file.number, "utf8"), "three\n")
+      file.close()
+      assert.include(yield* issueOf(line({ file })), "closed")
+    })
+  )
+
+  test(
+    "goes from one child to another, past their parent",
+    Effect.gen(function*() {
+      const [one, other] = [yield* desk, yield* desk]
+      const path = `${yield* folder}/secret`
+      Fs.writeFileSync(path, "in confidence")
+      const ticket = yield* one.promise({ path })
+      Fs.rmSync(path)
+      assert.strictEqual((yield* one.counts()).pending, 1)
+      assert.strictEqual(yield* other.fetch({ ticket }), "in confidence")
+      assert.strictEqual((yield* one.counts()).pending, 0)
+    })
+  )
+})
+
+/** The first promise opens this process's desk. */
+const warm = Effect.gen(function*() {
+  const { claim, share } = yield* ResourceSharer.ResourceSharer
+  const ticket = yield* Effect.scoped(Effect.flatMap(open("/etc/hostname"), (fd) => share([fd])))
+  ;(yield* claim(ticket)).forEach((fd) => Fs.closeSync(fd))
+  return descriptors()
+})
+
+const open = (path: string) =>
+  Effect.acquireRelease(Effect.sync(() => Fs.openSync(path, "r")), (fd) => Effect.sync(() => Fs.closeSync(fd)))
+
+describe("a promise", () => {
+  const refusal = (ticket: ResourceSharer.Ticket) =>
+    Effect.gen(function*() {
+      const { claim } = yield* ResourceSharer.ResourceSharer
+      const { reason } = yield* Effect.flip(claim(ticket))
+      assert.strictEqual(reason._tag, "TicketRefused", reason.message)
+      return reason.message
+    })
+
+  test(
+    "is good once, here too, and several descriptors travel together",
+    Effect.gen(function*() {
+      const { claim, share } = yield* ResourceSharer.ResourceSharer
+      const before = yield* warm
+      const ticket = yield* Effect.scoped(Effect.flatMap(open("/etc/hostname"), (fd) => share([fd, fd, fd])))
+      const fds = yield* claim(ticket)
+      assert.strictEqual(fds.length, 3)
+      assert.strictEqual(Fs.readFileSync(fds[2]!, "utf8"), Fs.readFileSync("/etc/hostname", "utf8"))
+      fds.forEach((fd) => Fs.closeSync(fd))
+      assert.include(yield* refusal(ticket), "claimed before")
+      yield* waitUntil(() => descriptors() <= before)
+    })
+  )
+
+  test(
+    "that nobody fetches is closed in time, and at the end of the Layer",
+    Effect.gen(function*() {
+      const before = descriptors()
+      const short = ResourceSharer.layerWith({ expiry: "50 millis" }).pipe(Layer.provide(Native.layer))
+      yield* Effect.gen(function*() {
+        const { pending, share } = yield* ResourceSharer.ResourceSharer
+        const ticket = yield* Effect.scoped(Effect.flatMap(open("/etc/hostname"), (fd) => share([fd])))
+        yield* waitUntil(Effect.map(pending, (count) => count === 0))
+        assert.include(yield* refusal(ticket), "not in time")
+      }).pipe(Effect.provide(Layer.fresh(short)))
+      yield* Effect.gen(function*() {
+        const { share } = yield* ResourceSharer.ResourceSharer
+        yield* Effect.scoped(Effect.flatMap(open("/etc/hostname"), (fd) => share([fd])))
+      }).pipe(Effect.provide(Layer.fresh(sharing)))
+      yield* waitUntil(() => descriptors() <= before)
+    })
+  )
+
+  test(
+    "that is none is refused, and leads nowhere else",
+    Effect.gen(function*() {
+      const token = new Uint8Array(32)
+      assert.include(yield* refusal({ path: "/run/docker.sock", token }), "not one of this user's")
+      assert.include(yield* refusal({ path: "../../x", token }), "not one of this user's")
+      const { share } = yield* ResourceSharer.ResourceSharer
+      const { path } = yield* Effect.scoped(Effect.flatMap(open("/etc/hostname"), (fd) => share([fd])))
+      assert.include(yield* refusal({ path, token }), "claimed before, or not in time")
+      assert.include(yield* refusal({ path: `${path}x`, token }), "ENOENT")
+      const { reason } = yield* Effect.flip(share([]))
+      assert.strictEqual(reason._tag, "InvalidOption")
+      assert.strictEqual((yield* Effect.flip(share([9999]))).reason._tag, "SystemCallFailed")
+    })
+  )
+
+  test(
+    "whose receiver is killed before it has fetched anything is kept for nobody longer than its time",
+    Effect.gen(function*() {
+      const short = ResourceSharer.layerWith({ expiry: "300 millis" }).pipe(Layer.provide(Native.layer))
+      yield* Effect.gen(function*() {
+        const { hold } = yield* desk
+        const { connect } = yield* listener
+        const { accepted, client } = yield* connect
+        const encoded = yield* Schema.encodeEffect(Reduction.Socket)(accepted)
+        const call = yield* Effect.forkChild(Effect.flip(hold({ ticket: encoded })))
+        const [child] = yield* Process.activeChildren
+        process.kill(child!.pid, "SIGKILL")
+        assert.instanceOf(yield* Fiber.join(call), RemoteError)
+        // The connection ends with the promise.
+        assert.strictEqual(yield* textOf(client), "")
+      }).pipe(Effect.provide(Layer.fresh(short)))
+    })
+  )
+
+  test(
+    "that is being fetched by somebody who is killed, at any moment, leaves nothing",
+    Effect.gen(function*() {
+      const { pending, share } = yield* ResourceSharer.ResourceSharer
+      const before = yield* warm
+      for (let i = 0; i < rounds(4, 60); i++) {
+        yield* Effect.scoped(Effect.gen(function*() {
+          const { fetch } = yield* desk
+          const [child] = yield* Process.activeChildren
+          const ticket = yield* Effect.scoped(Effect.flatMap(open("/etc/hostname"), (fd) => share([fd])))
+          const call = yield* Effect.forkChild(Effect.exit(fetch({ ticket })))
+          for (let turn = 0; turn < i * 3; turn++) yield* Effect.promise(() => new Promise(setImmediate))
+          process.kill(child!.pid, "SIGKILL")
+          yield* Fiber.join(call)
+          // It was fetched, or it is still there for somebody else.
+          if ((yield* pending) > 0) {
+            const { claim } = yield* ResourceSharer.ResourceSharer
+            ;(yield* claim(ticket)).forEach((fd) => Fs.closeSync(fd))
+          }
+        }))
+      }
+      yield* waitUntil(Effect.map(pending, (count) => count === 0))
+      yield* waitUntil(() => descriptors() <= before)
+    }),
+    rounds(60_000, 300_000)
+  )
+})
