@@ -90,8 +90,8 @@ export const callsInFlight: Metric.Gauge<number> = Gauges.callsInFlight
  *
  * **Details**
  *
- * From the turn of the event loop in which a call was made to that in which it was answered finally, or in which its
- * handler had let go of it after its interruption. A stream counts as one call.
+ * From the call to the arrival of its final answer, or of the word that its handler has let go of it after its
+ * interruption. A stream counts as one call.
  *
  * @stability unstable
  * @category metrics

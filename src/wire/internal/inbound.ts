@@ -11,6 +11,7 @@ import { Loan, Memory } from "./memory.ts"
 import { Reader } from "./reader.ts"
 import { checkHeader, deliver, headerSize, kind, longestHello, longestRecord, ofAnswer, type Sink } from "./records.ts"
 import { Violation } from "./records.ts"
+import * as Tally from "./tally.ts"
 
 /** bytes read at a time; it grows when a record is longer */
 const mainSize = 64 << 10
@@ -81,6 +82,7 @@ export class Inbound implements Receiver {
     if (!this.open) return
     this.heard = true
     this.expected.end()
+    Tally.beginReading()
     try {
       if (this.current === undefined) {
         this.end += n
@@ -92,6 +94,8 @@ export class Inbound implements Receiver {
       }
     } catch (error) {
       this.broken(error instanceof Violation ? error.message : String(error))
+    } finally {
+      Tally.endReading()
     }
   }
 

@@ -15,19 +15,23 @@ export interface Countable {
 /** those that have not ended */
 export const sessions = new Set<Countable>()
 
-let turn = 0
+let reading = false
+let arrived = 0
 
-const nextTurn = (): void => {
-  turn = 0
+/** What has been read at once arrived at one time. */
+export const beginReading = (): void => {
+  reading = true
+  arrived = 0
 }
 
-/** `performance.now()`, looked at once for all calls that begin or end together: it would be the most that they cost. */
+export const endReading = (): void => {
+  reading = false
+}
+
+/** `performance.now()`; once for all that has been read together, since to look would be the most that a call costs. */
 export const now = (): number => {
-  if (turn === 0) {
-    turn = performance.now()
-    process.nextTick(nextTurn)
-  }
-  return turn
+  if (!reading) return performance.now()
+  return arrived === 0 ? arrived = performance.now() : arrived
 }
 
 /** Upper bounds of the buckets, in seconds: those that OpenTelemetry advises, and as many below for calls on one machine. */
