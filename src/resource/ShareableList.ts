@@ -6,6 +6,9 @@
  */
 import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
+import * as Schema from "effect/Schema"
+import * as SchemaIssue from "effect/SchemaIssue"
+import * as SchemaTransformation from "effect/SchemaTransformation"
 import type * as Scope from "effect/Scope"
 import { because, fail } from "./internal/because.ts"
 import * as Layout from "./internal/listLayout.ts"
@@ -170,7 +173,45 @@ export const make = (
  * @since 0.1.0
  */
 export const attach = (name: string): Effect.Effect<ShareableList, ResourceError, Native | Scope.Scope> =>
-  whole(Effect.gen(function*() {
-    const segment = yield* SharedMemory.attach(name, { size: 8 })
-    return new List(segment, yield* found(segment, Layout.Table.read(segment.bytes)))
-  }))
+  whole(Effect.flatMap(SharedMemory.attach(name, { size: 8 }), fromSegment))
+
+/**
+ * The list in a segment.
+ *
+ * @stability unstable
+ * @category constructors
+ * @since 0.1.0
+ */
+export const fromSegment = (segment: SharedMemory.SharedMemory): Effect.Effect<ShareableList, ResourceError> =>
+  Effect.suspend(() =>
+    segment.isClosed
+      ? fail(new SegmentClosed({ name: segment.name }))
+      : Effect.map(found(segment, Layout.Table.read(segment.bytes)), (table) => new List(segment, table))
+  )
+
+/**
+ * The Schema of a list. As with that of its segment, what travels is its name, whatever its length, and what arrives is
+ * attached for as long as the receiver's Scope is open.
+ *
+ * @stability unstable
+ * @category schemas
+ * @since 0.1.0
+ */
+export const schema: Schema.Codec<ShareableList, typeof SharedMemory.schema.Encoded, Native | Scope.Scope> =
+  SharedMemory
+    .schema.pipe(
+      Schema.decodeTo(
+        Schema.declare((value): value is ShareableList => value instanceof List, {
+          identifier: "ShareableList",
+          expected: "a shareable list"
+        }),
+        SchemaTransformation.transformEffect({
+          decode: (segment: SharedMemory.SharedMemory) =>
+            Effect.mapError(
+              fromSegment(segment),
+              ({ message }) => new SchemaIssue.InvalidValue({ message }, segment.name, undefined)
+            ),
+          encode: ({ segment }: ShareableList) => Effect.succeed(segment)
+        })
+      )
+    )

@@ -6,6 +6,9 @@
  */
 import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
+import * as Schema from "effect/Schema"
+import * as SchemaIssue from "effect/SchemaIssue"
+import * as SchemaTransformation from "effect/SchemaTransformation"
 import type * as Scope from "effect/Scope"
 import { InvalidOption } from "../wire/InvalidOption.ts"
 import { fail } from "./internal/because.ts"
@@ -34,6 +37,8 @@ import * as SharedMemory from "./SharedMemory.ts"
 export interface SharedArray<T extends SharedMemory.ElementType> {
   readonly segment: SharedMemory.SharedMemory
   readonly type: T
+  /** bytes from the segment's beginning */
+  readonly offset: number
   readonly length: number
   /** the numbers in place */
   readonly array: SharedMemory.Arrays[T]
@@ -60,10 +65,12 @@ export interface SharedArray<T extends SharedMemory.ElementType> {
 }
 
 class Numbers<T extends SharedMemory.ElementType> extends Cells<T> implements SharedArray<T> {
+  readonly offset: number
   readonly array: SharedMemory.Arrays[T]
 
   constructor(segment: SharedMemory.SharedMemory, array: SharedMemory.Arrays[T], type: T) {
     super(segment, type, array.byteOffset, array.length)
+    this.offset = array.byteOffset
     this.array = array
   }
 }
@@ -138,3 +145,42 @@ export const fromSegment = <T extends SharedMemory.ElementType>(
   options?: SharedMemory.ViewOptions
 ): Effect.Effect<SharedArray<T>, ResourceError> =>
   Effect.map(SharedMemory.view(segment, type, options), (array) => new Numbers(segment, array, type))
+
+/**
+ * What travels in the place of an array.
+ *
+ * @stability unstable
+ * @category models
+ * @since 0.1.0
+ */
+export type Encoded = typeof Part.Encoded
+
+const Part = Schema.Struct({ segment: SharedMemory.schema, offset: Schema.Number, length: Schema.Number })
+
+/**
+ * The Schema of an array of a type. As with that of its segment, what travels is where it is, and what arrives is
+ * attached for as long as the receiver's Scope is open.
+ *
+ * @stability unstable
+ * @category schemas
+ * @since 0.1.0
+ */
+export const schema = <T extends SharedMemory.ElementType>(
+  type: T
+): Schema.Codec<SharedArray<T>, Encoded, Native | Scope.Scope> =>
+  Part.pipe(
+    Schema.decodeTo(
+      Schema.declare((value): value is SharedArray<T> => value instanceof Numbers && value.type === type, {
+        identifier: "SharedArray",
+        expected: `a shared array of ${type}`
+      }),
+      SchemaTransformation.transformEffect({
+        decode: ({ segment, ...part }: typeof Part.Type) =>
+          Effect.mapError(
+            fromSegment(segment, type, part),
+            ({ message }) => new SchemaIssue.InvalidValue({ message }, segment.name, undefined)
+          ),
+        encode: ({ length, offset, segment }: SharedArray<T>) => Effect.succeed({ segment, offset, length })
+      })
+    )
+  )

@@ -5,9 +5,12 @@
  * @since 0.1.0
  */
 import * as Effect from "effect/Effect"
+import * as Schema from "effect/Schema"
+import * as SchemaIssue from "effect/SchemaIssue"
+import * as SchemaTransformation from "effect/SchemaTransformation"
 import type * as Scope from "effect/Scope"
 import { InvalidOption } from "../wire/InvalidOption.ts"
-import { fail } from "./internal/because.ts"
+import { because, fail } from "./internal/because.ts"
 import * as Element from "./internal/element.ts"
 import * as Segment from "./internal/segment.ts"
 import * as Struct from "./internal/struct.ts"
@@ -249,6 +252,53 @@ export const attach = (
  * @since 0.1.0
  */
 export const unlink = (name: string): Effect.Effect<void, ResourceError> => Segment.unlink(name)
+
+/** What travels: CPython sends the same. */
+const Handle = Schema.Struct({ name: Schema.String, size: Schema.Number })
+
+/**
+ * The Schema of a segment: what travels is its name, and what arrives is attached, for as long as the receiver's Scope is
+ * open. In a handler that is the Scope of the call.
+ *
+ * **Gotchas**
+ *
+ * The segment must be there until the receiver has attached it; else decoding fails. So a handler that answers with one
+ * must not make it in the Scope of its call, which closes with the answer, but in that of its Layer. In-process services
+ * hand it on as it is.
+ *
+ * **Example** (A filter that works in place)
+ *
+ * ```ts
+ * class Filter extends Remote.Service<Filter>()("app/Filter", {
+ *   blur: { payload: { image: SharedMemory.schema, from: Schema.Int, to: Schema.Int } }
+ * }) {}
+ * ```
+ *
+ * @stability unstable
+ * @category schemas
+ * @since 0.1.0
+ */
+export const schema: Schema.Codec<SharedMemory, typeof Handle.Encoded, Native | Scope.Scope> = Handle.pipe(
+  Schema.decodeTo(
+    Schema.declare((value): value is SharedMemory => value instanceof Mapped, {
+      identifier: "SharedMemory",
+      expected: "a shared memory segment"
+    }),
+    SchemaTransformation.transformEffect({
+      decode: ({ name, size }: typeof Handle.Type) =>
+        Effect.mapError(
+          attach(name, { size }),
+          ({ message }) => new SchemaIssue.InvalidValue({ message }, name, undefined)
+        ),
+      encode: ({ isClosed, name, size }: SharedMemory) =>
+        isClosed
+          ? Effect.fail(
+            new SchemaIssue.InvalidValue({ message: because(new SegmentClosed({ name })).message }, name, undefined)
+          )
+          : Effect.succeed({ name, size })
+    })
+  )
+)
 
 /**
  * The types of numbers, by their names.

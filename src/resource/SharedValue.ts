@@ -5,6 +5,8 @@
  * @since 0.1.0
  */
 import * as Effect from "effect/Effect"
+import * as Schema from "effect/Schema"
+import * as SchemaTransformation from "effect/SchemaTransformation"
 import type * as Scope from "effect/Scope"
 import type { Native } from "./Native.ts"
 import type { ResourceError } from "./ResourceError.ts"
@@ -31,6 +33,8 @@ import type * as SharedMemory from "./SharedMemory.ts"
 export interface SharedValue<T extends SharedMemory.ElementType> {
   readonly segment: SharedMemory.SharedMemory
   readonly type: T
+  /** bytes from the segment's beginning */
+  readonly offset: number
   readonly get: Effect.Effect<SharedMemory.Value<T>, ResourceError>
   readonly set: (value: SharedMemory.Value<T>) => Effect.Effect<void, ResourceError>
   /** Sets it, and gives what was there before. */
@@ -48,16 +52,52 @@ export interface SharedValue<T extends SharedMemory.ElementType> {
   ) => Effect.Effect<SharedMemory.Value<T>, ResourceError>
 }
 
-const first = <T extends SharedMemory.ElementType>(numbers: SharedArray.SharedArray<T>): SharedValue<T> => ({
-  segment: numbers.segment,
-  type: numbers.type,
-  get: numbers.get(0),
-  set: (value) => numbers.set(0, value),
-  getAndSet: (value) => numbers.getAndSet(0, value),
-  compareAndSet: (expected, value) => numbers.compareAndSet(0, expected, value),
-  add: (by) => numbers.add(0, by),
-  update: (change) => numbers.update(0, change)
-})
+class Single<T extends SharedMemory.ElementType> implements SharedValue<T> {
+  readonly numbers: SharedArray.SharedArray<T>
+
+  constructor(numbers: SharedArray.SharedArray<T>) {
+    this.numbers = numbers
+  }
+
+  get segment() {
+    return this.numbers.segment
+  }
+
+  get type() {
+    return this.numbers.type
+  }
+
+  get offset() {
+    return this.numbers.offset
+  }
+
+  get get() {
+    return this.numbers.get(0)
+  }
+
+  set(value: SharedMemory.Value<T>) {
+    return this.numbers.set(0, value)
+  }
+
+  getAndSet(value: SharedMemory.Value<T>) {
+    return this.numbers.getAndSet(0, value)
+  }
+
+  compareAndSet(expected: SharedMemory.Value<T>, value: SharedMemory.Value<T>) {
+    return this.numbers.compareAndSet(0, expected, value)
+  }
+
+  add(by: SharedMemory.Value<T>) {
+    return this.numbers.add(0, by)
+  }
+
+  update(change: (value: SharedMemory.Value<T>) => SharedMemory.Value<T>) {
+    return this.numbers.update(0, change)
+  }
+}
+
+const first = <T extends SharedMemory.ElementType>(numbers: SharedArray.SharedArray<T>): SharedValue<T> =>
+  new Single(numbers)
 
 /**
  * Makes a segment with one number.
@@ -109,3 +149,27 @@ export const fromSegment = <T extends SharedMemory.ElementType>(
   options: { readonly offset?: number | undefined } = {}
 ): Effect.Effect<SharedValue<T>, ResourceError> =>
   Effect.map(SharedArray.fromSegment(segment, type, { ...options, length: 1 }), first)
+
+/**
+ * The Schema of a value of a type. As with that of its segment, what travels is where it is, and what arrives is attached
+ * for as long as the receiver's Scope is open.
+ *
+ * @stability unstable
+ * @category schemas
+ * @since 0.1.0
+ */
+export const schema = <T extends SharedMemory.ElementType>(
+  type: T
+): Schema.Codec<SharedValue<T>, SharedArray.Encoded, Native | Scope.Scope> =>
+  SharedArray.schema(type).pipe(
+    Schema.decodeTo(
+      Schema.declare((value): value is SharedValue<T> => value instanceof Single && value.type === type, {
+        identifier: "SharedValue",
+        expected: `a shared ${type}`
+      }),
+      SchemaTransformation.transform({
+        decode: first<T>,
+        encode: (value: SharedValue<T>) => (value as Single<T>).numbers
+      })
+    )
+  )

@@ -169,6 +169,7 @@ export class Table {
 
   /** Finds a list that somebody has written. */
   static read(bytes: Uint8Array<SharedArrayBuffer>): Result.Result<Table, Malformed> {
+    if (bytes.length < word) return malformed(`${bytes.length} bytes are no list`)
     const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
     const wordAt = (index: number): number => Number(view.getBigInt64(word * index, isLittle))
     const count = wordAt(0)
