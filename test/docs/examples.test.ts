@@ -4,6 +4,8 @@ import * as Effect from "effect/Effect"
 import { readdirSync, readFileSync } from "node:fs"
 import { basename, join } from "node:path"
 import { fileURLToPath } from "node:url"
+import { inflateSync } from "node:zlib"
+import { natively } from "../support/natively.ts"
 import { run } from "../support/program.ts"
 import { pythons } from "../support/pythons.ts"
 import { folder, leftBehind } from "../support/spawned.ts"
@@ -11,12 +13,17 @@ import { folder, leftBehind } from "../support/spawned.ts"
 const examples = fileURLToPath(new URL("../../docs/examples", import.meta.url))
 
 const found = pythons("docs/examples/python.ts")
+const canShare = await natively("docs/examples/picture.ts and docs/examples/waves.ts")
+const noKoffi = ["the package koffi is not installed: npm install koffi"]
 
 const lineOf = (file: string, text: string): number =>
   readFileSync(join(examples, file), "utf8").split("\n").findIndex((line) => line.includes(text)) + 1
 
-/** What is printed; a program's children print in their own time, so that those lines have no place among the others. */
-const printed: Record<string, (lines: ReadonlyArray<string>) => void> = {
+/**
+ * What is printed, and written to the folder that is the program's argument; a program's children print in their own
+ * time, so that those lines have no place among the others.
+ */
+const printed: Record<string, (lines: ReadonlyArray<string>, folder: string) => void> = {
   accounts: (lines) =>
     assert.deepStrictEqual(lines, [
       "ann has 30 too little",
@@ -102,6 +109,19 @@ const printed: Record<string, (lines: ReadonlyArray<string>) => void> = {
     assert.strictEqual(ticks.length, 2)
     assert.isAbove(ticks[1]!, ticks[0]!)
   },
+  picture: (lines, folder) => {
+    assert.deepStrictEqual(
+      lines,
+      canShare ? ["before.png: 19161 specks", "filtered by 4 processes", "after.png: 0 specks"] : noKoffi
+    )
+    if (!canShare) return
+    for (const name of ["before.png", "after.png"]) {
+      const png = readFileSync(join(folder, name))
+      assert.strictEqual(png.subarray(0, 16).toString("latin1"), "\x89PNG\r\n\x1a\n\0\0\0\rIHDR")
+      const data = png.subarray(png.indexOf("IDAT") + 4, png.indexOf("IEND") - 8)
+      assert.strictEqual(inflateSync(data).length, (1 + 480 * 3) * 320)
+    }
+  },
   pipes: (lines) =>
     assert.deepStrictEqual(lines, ["1 of 3", "2 of 3", "3 of 3", "3 words", "the end that went: ConnectionMoved"]),
   process: (lines) => {
@@ -174,7 +194,16 @@ const printed: Record<string, (lines: ReadonlyArray<string>) => void> = {
       "    process 1.1.1",
       "    process 1.1.2",
       "  process 1.2"
-    ])
+    ]),
+  waves: (lines) =>
+    assert.deepStrictEqual(
+      lines,
+      !canShare
+        ? noKoffi
+        : found.length === 0
+        ? ["there is no python3 on this machine"]
+        : ["100000 numbers of Python's, from -1 to 1", "Python sees the first number: 42.0"]
+    )
 }
 
 /** tested in census.test.ts */
@@ -190,10 +219,11 @@ describe("docs/examples", () => {
     it.live(`${name}.ts`, () =>
       Effect.gen(function*() {
         const temporary = yield* folder
-        const { code, stderr, stdout } = yield* run(join(examples, `${name}.ts`), [], { env: { TMPDIR: temporary } })
+        const own = yield* folder
+        const { code, stderr, stdout } = yield* run(join(examples, `${name}.ts`), [own], { env: { TMPDIR: temporary } })
         assert.strictEqual(stderr, "")
         assert.strictEqual(code, 0, stdout)
-        check(stdout.trimEnd().split("\n"))
+        check(stdout.trimEnd().split("\n"), own)
         assert.deepStrictEqual(leftBehind(temporary), [])
       }))
   }

@@ -56,7 +56,16 @@ describe("docs/getting-started.md", () => {
 describe("links", () => {
   const pages = [
     "README.md",
-    ...["getting-started", "managers", "connections", "security", "python", "from-python", "observability"].map((
+    ...[
+      "getting-started",
+      "managers",
+      "connections",
+      "security",
+      "python",
+      "from-python",
+      "observability",
+      "shared-memory"
+    ].map((
       name
     ) => `docs/${name}.md`)
   ]
