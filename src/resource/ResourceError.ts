@@ -265,6 +265,22 @@ export class NotShareable extends Schema.TaggedError<NotShareable>("effect-multi
 }
 
 /**
+ * No descriptor came, and none will: the connection has ended, or something else came instead.
+ *
+ * @stability unstable
+ * @category errors
+ * @since 0.1.0
+ */
+export class HandleMissing extends Schema.TaggedError<HandleMissing>("effect-multiprocessing/HandleMissing")(
+  "HandleMissing",
+  { peer: Schema.String, detail: Schema.String }
+) {
+  override get message(): string {
+    return `no descriptor came from ${this.peer}: ${this.detail}`
+  }
+}
+
+/**
  * This process has no place where others could fetch anything.
  *
  * @stability unstable
@@ -306,7 +322,8 @@ export const ResourceErrorReason = Schema.Union([
   MalformedSegment,
   TicketRefused,
   NotShareable,
-  SharingFailed
+  SharingFailed,
+  HandleMissing
 ])
 
 /**

@@ -7,6 +7,7 @@ import type * as Fiber from "effect/Fiber"
 import * as FiberSet from "effect/FiberSet"
 import type * as Scope from "effect/Scope"
 import type * as Net from "node:net"
+import type { Duplex } from "node:stream"
 import { Expectation } from "../../wire/internal/expectation.ts"
 import type { Inlet } from "../../wire/internal/inlet.ts"
 import * as RunningTime from "../../wire/internal/runningTime.ts"
@@ -41,7 +42,11 @@ export interface Reception {
 }
 
 export const open = Effect.fnUntraced(
-  function*(options: Options, reception?: Reception): Effect.fn.Return<Doorway, ConnectionError, Scope.Scope> {
+  function*(
+    options: Options,
+    reception?: Reception,
+    carry?: Carry
+  ): Effect.fn.Return<Doorway, ConnectionError, Scope.Scope> {
     // First of all: from when on there is a socket, somebody may come.
     const receive = options.tls === undefined ? undefined : yield* Secure.receive(nameOf(options), options.tls)
     const { address, resolved, server } = yield* listen(options)
@@ -51,7 +56,8 @@ export const open = Effect.fnUntraced(
       resolved,
       receive,
       yield* FiberSet.makeRuntime<never>(),
-      reception
+      reception,
+      carry
     )
     // Before the fibers of the handshakes are interrupted: nobody comes in any more.
     yield* Effect.addFinalizer(() => hall.close)
@@ -64,6 +70,9 @@ export const open = Effect.fnUntraced(
   }
 )
 
+/** Something else that the bytes of a socket, of which none has been read, go through; undefined where that is not possible. */
+export type Carry = (socket: Net.Socket) => Duplex | undefined
+
 const nameOf = ({ address = "the listener" }: Options): string =>
   typeof address === "string" ? address : Address.format(address)
 
@@ -74,7 +83,7 @@ class Stranger {
   relent: () => void = nothing
   /** gives up what is being done for it */
   drop: () => void = nothing
-  private socket: Net.Socket
+  private socket: Duplex
   private link: Link | undefined
 
   constructor(socket: Net.Socket, peer: string) {
@@ -83,14 +92,17 @@ class Stranger {
   }
 
   /** It speaks from now on, on this socket. */
-  meet(socket: Net.Socket, inlet?: Inlet): Link {
+  meet(socket: Duplex, inlet?: Inlet): Link {
     this.socket = socket
     return this.link = new Link(socket, { peer: this.peer, limit: strangersLimit, inlet })
   }
 
   /** It speaks from now on, without TLS. */
-  meetPlainly(): Link {
-    const { inlet, socket } = adopt(this.socket)
+  meetPlainly(carry: Carry | undefined): Link {
+    const accepted = this.socket as Net.Socket
+    const carried = carry?.(accepted)
+    if (carried !== undefined) return this.meet(carried)
+    const { inlet, socket } = adopt(accepted)
     return this.meet(socket, inlet)
   }
 
@@ -114,6 +126,7 @@ class Hall {
   private readonly refused: (error: ConnectionError) => Effect.Effect<void>
   private readonly run: Run
   private readonly reception: Reception | undefined
+  private readonly carry: Carry | undefined
   /** in the order in which they came */
   private readonly strangers = new Set<Stranger>()
   private readonly guests: Array<Link> = []
@@ -129,7 +142,8 @@ class Hall {
     resolved: Resolved,
     receive: Secure.Receive | undefined,
     run: Run,
-    reception: Reception | undefined
+    reception: Reception | undefined,
+    carry: Carry | undefined
   ) {
     this.name = name
     this.resolved = resolved
@@ -138,6 +152,7 @@ class Hall {
     this.refused = options.onRefused ?? ((error) => Effect.logDebug(error.message))
     this.run = run
     this.reception = reception
+    this.carry = carry
   }
 
   readonly enter = (socket: Net.Socket): void => {
@@ -159,8 +174,9 @@ class Hall {
       timeout,
       () => this.turnAway(stranger, new HandshakeTimeout({ peer, timeout }))
     )
-    if (this.receive === undefined && this.reception === undefined) this.shake(stranger, stranger.meetPlainly())
-    else this.greet(stranger, socket)
+    if (this.receive === undefined && this.reception === undefined) {
+      this.shake(stranger, stranger.meetPlainly(this.carry))
+    } else this.greet(stranger, socket)
   }
 
   private shake(stranger: Stranger, link: Link): void {
@@ -177,7 +193,7 @@ class Hall {
   /** As `shake`, where there is more to it. */
   private greet(stranger: Stranger, socket: Net.Socket): void {
     const shown = this.receive === undefined
-      ? this.known(stranger.meetPlainly())
+      ? this.known(stranger.meetPlainly(this.carry))
       : Effect.flatMap(this.receive(socket, stranger.peer), (secure) => {
         const link = stranger.meet(secure)
         return Effect.mapError(

@@ -119,6 +119,11 @@ export class Link implements Connection {
     this.reader.trust(limit)
   }
 
+  /** what it stands on */
+  get carrier(): Duplex {
+    return this.socket
+  }
+
   /** whether anything has arrived */
   get hasHeard(): boolean {
     return this.reader.hasHeard

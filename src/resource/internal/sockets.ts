@@ -6,7 +6,7 @@ import { constants } from "node:os"
 import { failure } from "./errno.ts"
 
 export interface Received {
-  readonly bytes: Uint8Array
+  readonly bytes: Uint8Array<ArrayBuffer>
   /** closed by whoever has them */
   readonly descriptors: ReadonlyArray<number>
 }
@@ -21,13 +21,17 @@ export interface Peer {
 export interface Sockets {
   /** A connected Unix socket that does not block; `undefined` when its listener has no room at the moment. */
   readonly connect: (path: string) => number | undefined
-  /** Sends bytes, with the first of them the descriptors; false when there is no room at the moment. */
-  readonly send: (descriptor: number, bytes: Uint8Array, passed: ReadonlyArray<number>) => boolean
+  /** Sends bytes, with the first of them the descriptors; how many have left, none when there is no room at the moment. */
+  readonly send: (descriptor: number, bytes: Uint8Array, passed: ReadonlyArray<number>) => number
   /** What is there; `undefined` when nothing is. No bytes: the end. */
   readonly receive: (descriptor: number, size: number, most: number) => Received | undefined
   readonly duplicate: (descriptor: number) => number
+  /** Nothing more is sent. */
+  readonly shutdown: (descriptor: number) => void
   /** Calls back once, when something can be received or the other end is gone; the result takes that back. */
   readonly whenReadable: (descriptor: number, callback: () => void) => () => void
+  /** As `whenReadable`, when there is room. */
+  readonly whenWritable: (descriptor: number, callback: () => void) => () => void
   readonly peer: (descriptor: number) => Peer
 }
 
@@ -38,7 +42,7 @@ interface Koffi {
   readonly node: {
     readonly poll: (
       descriptor: number,
-      options: { readonly readable: boolean; readonly disconnect: boolean },
+      options: { readonly readable?: boolean; readonly writable?: boolean; readonly disconnect: boolean },
       callback: () => void
     ) => { readonly close: () => void }
   }
@@ -59,6 +63,7 @@ const MSG_DONTWAIT = 0x40
 const MSG_NOSIGNAL = 0x4000
 const MSG_CMSG_CLOEXEC = 0x40000000
 const F_DUPFD_CLOEXEC = 1030
+const SHUT_WR = 1
 
 /** bytes of `struct sockaddr_un`, `struct msghdr` and `struct cmsghdr` */
 const addressSize = 110
@@ -71,6 +76,7 @@ export const make = (koffi: Koffi, library: Library): Sockets => {
   const close = library.func("int close(int fd)")
   const sendmsg = library.func("int64_t sendmsg(int fd, const void *message, int flags)")
   const recvmsg = library.func("int64_t recvmsg(int fd, void *message, int flags)")
+  const shutdown = library.func("int shutdown(int fd, int how)")
   const fcntl = library.func("int fcntl(int fd, int command, int argument)")
   const getsockopt = library.func("int getsockopt(int fd, int level, int option, void *value, void *length)")
 
@@ -105,6 +111,25 @@ export const make = (koffi: Koffi, library: Library): Sockets => {
     header.writeBigUInt64LE(BigInt(control.length), 40)
   }
 
+  const whenReady = (descriptor: number, events: Parameters<Koffi["node"]["poll"]>[1], callback: () => void) => {
+    // In the event loop's way: one socket has one watcher, and a duplicate is another socket to it.
+    const watched = checked("fcntl", fcntl(descriptor, F_DUPFD_CLOEXEC, 0))
+    let waiting = true
+    const stop = (): void => {
+      if (!waiting) return
+      waiting = false
+      poll.close()
+      close(watched)
+    }
+    const poll = koffi.node.poll(watched, events, () => {
+      if (!waiting) return
+      stop()
+      // Node.js 26 does not run what is due after this callback.
+      setImmediate(callback)
+    })
+    return stop
+  }
+
   return {
     connect: (path) => {
       const address = Buffer.alloc(addressSize)
@@ -132,7 +157,7 @@ export const make = (koffi: Koffi, library: Library): Sockets => {
         passed.forEach((fd, i) => control.writeInt32LE(fd, controlHeader + 4 * i))
       }
       point(bytes, control)
-      return unlessBusy("sendmsg", () => sendmsg(descriptor, header, MSG_DONTWAIT | MSG_NOSIGNAL)) !== undefined
+      return unlessBusy("sendmsg", () => sendmsg(descriptor, header, MSG_DONTWAIT | MSG_NOSIGNAL)) ?? 0
     },
     receive: (descriptor, size, most) => {
       const bytes = new Uint8Array(size)
@@ -153,20 +178,11 @@ export const make = (koffi: Koffi, library: Library): Sockets => {
       return { bytes: bytes.subarray(0, received), descriptors }
     },
     duplicate: (descriptor) => checked("fcntl", fcntl(descriptor, F_DUPFD_CLOEXEC, 0)),
-    whenReadable: (descriptor, callback) => {
-      let waiting = true
-      const stop = (): void => {
-        if (waiting) poll.close()
-        waiting = false
-      }
-      const poll = koffi.node.poll(descriptor, { readable: true, disconnect: true }, () => {
-        if (!waiting) return
-        stop()
-        // Node.js 26 does not run what is due after this callback.
-        setImmediate(callback)
-      })
-      return stop
+    shutdown: (descriptor) => {
+      checked("shutdown", shutdown(descriptor, SHUT_WR))
     },
+    whenReadable: (descriptor, callback) => whenReady(descriptor, { readable: true, disconnect: true }, callback),
+    whenWritable: (descriptor, callback) => whenReady(descriptor, { writable: true, disconnect: true }, callback),
     peer: (descriptor) => {
       const value = Buffer.alloc(12)
       const length = Buffer.alloc(4)
