@@ -83,7 +83,7 @@ class Numbers<T extends SharedMemory.ElementType> extends Cells<T> implements Sh
  * ```ts
  * const histogram = Effect.gen(function*() {
  *   const counts = yield* SharedArray.make("uint32", 256)
- *   yield* Effect.forEach(parts, (part) => count.call({ part, counts: counts.segment.name }), { concurrency: 4 })
+ *   yield* Effect.forEach(parts, (part) => count.call({ part, counts }), { concurrency: 4 })
  *   return [...counts.array]
  * }).pipe(Effect.scoped, Effect.provide(Native.layer))
  * ```

@@ -188,7 +188,7 @@ class Made extends Mapped implements Owned {
  * Effect.gen(function*() {
  *   const segment = yield* SharedMemory.make({ size: 8 * 1_000_000 })
  *   const numbers = yield* SharedMemory.view(segment, "float64")
- *   yield* Effect.forEach(parts, (part) => fill.call({ name: segment.name, part }), { concurrency: 4 })
+ *   yield* Effect.forEach(parts, (part) => fill.call({ segment, part }), { concurrency: 4 })
  *   return numbers.reduce((sum, number) => sum + number)
  * }).pipe(Effect.scoped, Effect.provide(Native.layer))
  * ```

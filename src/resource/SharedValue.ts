@@ -108,7 +108,7 @@ const first = <T extends SharedMemory.ElementType>(numbers: SharedArray.SharedAr
  * Effect.gen(function*() {
  *   const done = yield* SharedValue.make("uint32", 0)
  *   yield* Effect.forkScoped(Effect.repeat(Effect.flatMap(done.get, Console.log), Schedule.spaced("1 second")))
- *   yield* Effect.forEach(pages, (page) => render.call({ page, done: done.segment.name }), { concurrency: 4 })
+ *   yield* Effect.forEach(pages, (page) => render.call({ page, done }), { concurrency: 4 })
  * }).pipe(Effect.scoped, Effect.provide(Native.layer))
  * ```
  *
