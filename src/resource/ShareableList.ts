@@ -14,7 +14,13 @@ import { because, fail } from "./internal/because.ts"
 import * as Layout from "./internal/listLayout.ts"
 import { whole } from "./internal/segment.ts"
 import type { Native } from "./Native.ts"
-import { IndexOutOfRange, MalformedSegment, type ResourceError, SegmentClosed } from "./ResourceError.ts"
+import {
+  IndexOutOfRange,
+  MalformedSegment,
+  type ResourceError,
+  SegmentClosed,
+  SegmentTooSmall
+} from "./ResourceError.ts"
 import * as SharedMemory from "./SharedMemory.ts"
 
 /**
@@ -129,6 +135,9 @@ const found = <A>(
 ): Effect.Effect<A, ResourceError> =>
   Effect.fromResult(Result.mapError(result, ({ detail }) => because(new MalformedSegment({ name, detail }))))
 
+const encodeAll = (items: Iterable<Item>): Effect.Effect<ReadonlyArray<Layout.Encoded>, ResourceError> =>
+  Effect.forEach(items, (item) => Effect.mapError(Effect.fromResult(Layout.encode(item)), because))
+
 /**
  * Makes a segment with a list, for as long as the Scope is open.
  *
@@ -152,12 +161,43 @@ export const make = (
   { python = "3.9", ...options }: Options = {}
 ): Effect.Effect<ShareableList, ResourceError, Native | Scope.Scope> =>
   Effect.gen(function*() {
-    const encoded: Array<Layout.Encoded> = []
-    for (const item of items) {
-      encoded.push(yield* Effect.mapError(Effect.fromResult(Layout.encode(item)), because))
-    }
+    const encoded = yield* encodeAll(items)
     const segment = yield* SharedMemory.make({ ...options, size: Layout.size(encoded, python) })
     return new List(segment, Layout.Table.write(segment.bytes, encoded, python))
+  })
+
+/**
+ * Bytes that a list of these items takes.
+ *
+ * @stability unstable
+ * @category accessors
+ * @since 0.1.0
+ */
+export const sizeOf = (
+  items: Iterable<Item>,
+  { python = "3.9" }: Pick<Options, "python"> = {}
+): Effect.Effect<number, ResourceError> => Effect.map(encodeAll(items), (encoded) => Layout.size(encoded, python))
+
+/**
+ * Writes a list into a segment that is there already, whatever was in it: one of a manager, for example. A segment
+ * without room for it is a `SegmentTooSmall`, and not changed.
+ *
+ * @stability unstable
+ * @category constructors
+ * @since 0.1.0
+ */
+export const write = (
+  segment: SharedMemory.SharedMemory,
+  items: Iterable<Item>,
+  { python = "3.9" }: Pick<Options, "python"> = {}
+): Effect.Effect<ShareableList, ResourceError> =>
+  Effect.flatMap(encodeAll(items), (encoded) => {
+    const { bytes, isClosed, name, size } = segment
+    const expected = Layout.size(encoded, python)
+    if (isClosed) return fail(new SegmentClosed({ name }))
+    return expected > size
+      ? fail(new SegmentTooSmall({ name, size, expected }))
+      : Effect.sync(() => new List(segment, Layout.Table.write(bytes, encoded, python)))
   })
 
 /**

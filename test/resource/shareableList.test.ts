@@ -135,12 +135,33 @@ describe.runIf(canShare)("a list", () => {
   )
 
   live(
+    "is written into a segment that is there, if there is room",
+    Effect.gen(function*() {
+      const size = yield* ShareableList.sizeOf(howdy)
+      assert.strictEqual(size, 274)
+      assert.strictEqual(yield* ShareableList.sizeOf(howdy, { python: "3.8" }), 266)
+      const segment = yield* SharedMemory.make({ size })
+      segment.bytes.fill(0xff)
+      const written = yield* ShareableList.write(segment, howdy)
+      assert.deepStrictEqual(yield* written.toArray, howdy)
+      const made = yield* ShareableList.make(howdy)
+      assert.strictEqual(hex(segment.bytes), hex(made.segment.bytes))
+      const { reason } = yield* Effect.flip(ShareableList.write(segment, [...howdy, 1n]))
+      assert.deepInclude(reason, { _tag: "SegmentTooSmall", size, expected: 274 + 25 })
+      assert.strictEqual((yield* Effect.flip(ShareableList.write(segment, ["\0"]))).reason._tag, "NotStorable")
+      assert.strictEqual(hex(segment.bytes), hex(made.segment.bytes))
+      assert.deepStrictEqual(yield* (yield* ShareableList.attach(segment.name)).toArray, howdy)
+    })
+  )
+
+  live(
     "that is closed says so",
     Effect.gen(function*() {
       const scope = yield* Scope.make()
       const list = yield* Scope.provide(ShareableList.make([1n]), scope)
       yield* Scope.close(scope, Exit.void)
-      for (const effect of [list.get(0), list.set(0, 1n), list.toArray, list.format]) {
+      const others = [ShareableList.write(list.segment, []), ShareableList.fromSegment(list.segment)]
+      for (const effect of [list.get(0), list.set(0, 1n), list.toArray, list.format, ...others]) {
         assert.strictEqual(
           (yield* Effect.flip<unknown, { readonly reason: { readonly _tag: string } }, never>(effect)).reason._tag,
           "SegmentClosed"

@@ -8,6 +8,7 @@ import * as Iterators from "./iteratorServer.ts"
 import * as Lists from "./listServer.ts"
 import * as Locks from "./lockServer.ts"
 import * as Maps from "./mapServer.ts"
+import { memory } from "./memoryServer.ts"
 import * as Queues from "./queueServer.ts"
 import * as Semaphores from "./semaphoreServer.ts"
 import * as Sets from "./setServer.ts"
@@ -28,5 +29,6 @@ export const builtIns: ReadonlyArray<BuiltIn> = [
   Arrays.array,
   Queues.queue,
   Queues.joinableQueue,
-  Iterators.iterator
+  Iterators.iterator,
+  memory
 ]

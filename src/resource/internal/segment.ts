@@ -116,13 +116,13 @@ const mapped = (native: Services, fd: number, size: number): Effect.Effect<Mappi
   })
 
 /** What fails leaves nothing behind, however long the Scope goes on. */
-export const whole = <A, R>(
-  effect: Effect.Effect<A, ResourceError, R>
-): Effect.Effect<A, ResourceError, R | Scope.Scope> =>
+export const whole = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R | Scope.Scope> =>
   Effect.gen(function*() {
     const own = yield* Scope.fork(yield* Effect.scope)
-    return yield* Effect.onError(Effect.provideService(effect, Scope.Scope, own), (cause) =>
-      Scope.close(own, Exit.failCause(cause)))
+    return yield* Effect.onError(
+      Effect.provideService(effect, Scope.Scope, own),
+      (cause) => Scope.close(own, Exit.failCause(cause))
+    )
   })
 
 const guardFailed = (reason: GuardFailure): ResourceError => because(reason)
