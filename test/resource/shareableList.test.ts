@@ -198,7 +198,9 @@ describe.runIf(canShare)("a list", () => {
       assert.strictEqual((yield* Effect.flip(ShareableList.attach(tiny.name))).reason._tag, "SegmentTooSmall")
     })
   )
+})
 
+describe("the layout", () => {
   it("hostile bytes are read as something or refused, never worse", () => {
     fc.assert(
       fc.property(

@@ -185,6 +185,37 @@ describe.runIf(canShare)("a segment", () => {
   )
 
   live(
+    "ends under a thread that goes on writing, without harm",
+    Effect.gen(function*() {
+      const scope = yield* Scope.make()
+      const segment = yield* Scope.provide(SharedMemory.make({ size: 100_000 }), scope)
+      const others = yield* SharedMemory.attach(segment.name)
+      const state = new Int32Array(new SharedArrayBuffer(8))
+      const code = `
+        const { workerData: { buffer, state } } = require("node:worker_threads")
+        const bytes = new Uint8Array(buffer, 0, 100_000)
+        for (let round = 1; Atomics.load(state, 1) === 0; round++) {
+          for (let place = 0; place < bytes.length; place++) Atomics.add(bytes, place, 1)
+          Atomics.store(state, 0, round)
+        }`
+      const worker = new Worker(code, { eval: true, workerData: { buffer: segment.buffer, state } })
+      const ended = new Promise((resolve) => worker.once("exit", resolve))
+      const goesOn = Effect.suspend(() => {
+        const before = Atomics.load(state, 0)
+        return waitUntil(() => Atomics.load(state, 0) > before + 1, { what: "rounds of the thread", interval: 1 })
+      })
+      yield* goesOn
+      yield* Scope.close(scope, Exit.void)
+      const left = others.bytes.slice()
+      yield* goesOn
+      assert.deepStrictEqual(others.bytes.slice(), left)
+      assert.isAbove(segment.bytes[99_999]!, 0)
+      Atomics.store(state, 1, 1)
+      assert.strictEqual(yield* Effect.promise(() => ended), 0)
+    })
+  )
+
+  live(
     "is one for all processes: what two of them and this one add up is exact",
     Effect.gen(function*() {
       const tmp = yield* folder
