@@ -1,12 +1,13 @@
 /** Each program in docs/examples runs as its reader would run it, and prints what it promises. */
 import { assert, describe, it } from "@effect/vitest"
+import { waitUntil } from "effect-multiprocessing/testing"
 import * as Effect from "effect/Effect"
 import { readdirSync, readFileSync } from "node:fs"
 import { basename, join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { inflateSync } from "node:zlib"
 import { natively } from "../support/natively.ts"
-import { run } from "../support/program.ts"
+import { run, start } from "../support/program.ts"
 import { pythons } from "../support/pythons.ts"
 import { folder, leftBehind } from "../support/spawned.ts"
 
@@ -18,6 +19,15 @@ const noKoffi = ["the package koffi is not installed: npm install koffi"]
 
 const lineOf = (file: string, text: string): number =>
   readFileSync(join(examples, file), "utf8").split("\n").findIndex((line) => line.includes(text)) + 1
+
+const endsInOrder = (signal: string): ReadonlyArray<string> => [
+  "early: by hand",
+  "up",
+  "the program's own Scope",
+  "first: no more work is taken",
+  "last: the lock file is removed",
+  `${signal}: thinker ended in order`
+]
 
 /** Those that write to a folder, their argument. */
 const takesFolder = new Set(["picture"])
@@ -190,6 +200,8 @@ const printed: Record<string, (lines: ReadonlyArray<string>, folder: string) => 
       "stock         orders/Stock/reserve · server · SoldOut",
       "stock           SELECT items"
     ]),
+  termination: (lines) =>
+    assert.deepStrictEqual(lines.filter((line) => !line.startsWith("child:")), endsInOrder("no signal")),
   tree: (lines) =>
     assert.deepStrictEqual(lines, [
       "process 1",
@@ -232,4 +244,16 @@ describe("docs/examples", () => {
         assert.deepStrictEqual(leftBehind(temporary), [])
       }))
   }
+
+  it.live("termination.ts, and SIGTERM", () =>
+    Effect.gen(function*() {
+      const { end, pid, stdout } = yield* start(process.execPath, [join(examples, "termination.ts"), "wait"])
+      yield* waitUntil(() => stdout().includes("up\n"))
+      process.kill(pid, "SIGTERM")
+      const ended = yield* end
+      assert.strictEqual(ended.code, 143, ended.stderr)
+      const lines = ended.stdout.trimEnd().split("\n")
+      assert.deepStrictEqual(lines.filter((line) => !line.startsWith("child:")), endsInOrder("SIGTERM"))
+      assert.include(lines, "child: cleaning up")
+    }).pipe(Effect.scoped))
 })

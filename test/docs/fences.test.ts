@@ -63,6 +63,7 @@ describe("links", () => {
       "security",
       "python",
       "from-python",
+      "termination",
       "observability",
       "shared-memory"
     ].map((

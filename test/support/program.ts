@@ -13,6 +13,8 @@ export interface Ended {
 
 export interface Running {
   readonly pid: number
+  /** what it has printed so far */
+  readonly stdout: () => string
   readonly end: Effect.Effect<Ended>
 }
 
@@ -42,7 +44,12 @@ export const start = (
         child.once("error", reject)
         child.once("close", (code, signal) => resolve({ code, signal, stdout, stderr }))
       })
-      return { pid: child.pid!, end: Effect.promise(() => ended), kill: () => child.kill("SIGKILL") }
+      return {
+        pid: child.pid!,
+        stdout: () => stdout,
+        end: Effect.promise(() => ended),
+        kill: () => child.kill("SIGKILL")
+      }
     }),
     ({ end, kill, pid }) =>
       Effect.suspend(() => {
