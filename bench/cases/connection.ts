@@ -22,7 +22,7 @@ export const connection: Case = Effect.fnUntraced(function*(quick) {
   })
   const perSecond = (count: number) => (millis: number) => count / (millis / 1000)
   const many = quick ? 2_000 : 100_000
-  const few = quick ? 20 : 500
+  const few = quick ? 20 : 5_000
   const echoes = quick ? 4 : 30
   return [
     contest(
