@@ -10,5 +10,8 @@ export interface Keeper {
   readonly pairs: Echo
 }
 
-/** MiB that so many idle proxies take at a client and in the process that keeps their objects, both of them new. */
-export type Idle = (count: number) => Timed
+/**
+ * MiB that so many proxies, beside as many, take at a client and in the process that keeps their objects, both of them
+ * new and idle: for so long that V8 has collected what is garbage, or, if it is to be quick, for a moment.
+ */
+export type Idle = (count: number, quick: boolean) => Timed

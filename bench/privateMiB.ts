@@ -5,6 +5,9 @@ import { readFile } from "node:fs/promises"
 /** until what was put off is done */
 const settling = "300 millis"
 
+/** until V8 has noticed that nothing happens, and collects for that */
+const rest = "15 seconds"
+
 const now = (pid: number) =>
   Effect.tryPromise({
     try: async () => {
@@ -17,3 +20,10 @@ const now = (pid: number) =>
 
 /** Of a process that has come to rest. */
 export const privateMiB = (pid: number) => Effect.delay(now(pid), settling)
+
+/** Of processes that have been idle for a while, together; `quick`: for a moment. */
+export const idleMiB = (pids: ReadonlyArray<number>, quick: boolean) =>
+  Effect.map(
+    Effect.delay(Effect.all(pids.map(now)), quick ? settling : rest),
+    (all) => all.reduce((sum, one) => sum + one, 0)
+  )

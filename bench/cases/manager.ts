@@ -19,11 +19,12 @@ export const manager: Case = Effect.fnUntraced(function*(quick) {
     floors: {}
   })
   const few = quick ? 100 : 1_000
-  const many = quick ? 1_000 : 10_000
-  const oneByOne = (name: string, what: keyof Keeper) =>
+  const some = quick ? 100 : 5_000
+  const many = quick ? 1_000 : 20_000
+  const oneByOne = (name: string, what: keyof Keeper, count: number) =>
     contest(
       { name: `${name}, one after another`, unit: "us", better: "lower" },
-      ({ [what]: echo }) => Effect.map(echo(few, 1), (millis) => 1000 * millis / few)
+      ({ [what]: echo }) => Effect.map(echo(count, 1), (millis) => 1000 * millis / count)
     )
   const inFlight = (name: string, what: keyof Keeper, width: number, count: number) =>
     contest(
@@ -34,27 +35,27 @@ export const manager: Case = Effect.fnUntraced(function*(quick) {
     name: "a thousand idle proxies",
     unit: "MiB",
     better: "lower",
-    rounds: quick ? 1 : 3,
-    ...idleOf(quick ? 500 : 5_000)
+    rounds: 1,
+    ...idleOf(quick ? 500 : 5_000, quick)
   }
   return [
-    oneByOne("get of a value", "get"),
+    oneByOne("get of a value", "get", some),
     inFlight("get of a value", "get", 8, many),
     inFlight("get of a value", "get", 64, many),
-    oneByOne("create and release", "created"),
+    oneByOne("create and release", "created", few),
     inFlight("create and release", "created", 64, few),
-    oneByOne("put and get of a queue", "pairs"),
+    oneByOne("put and get of a queue", "pairs", some),
     inFlight("put and get of a queue", "pairs", 64, many),
     ...(process.platform === "linux" ? [idle] : [])
   ]
 })
 
-/** More of them than a thousand, so that what comes with the first does not count. */
-const idleOf = (count: number): Pick<Contest, "ours" | "peers" | "floors"> => {
+/** Many, and beside as many, so that what comes with the first does not count. */
+const idleOf = (count: number, quick: boolean): Pick<Contest, "ours" | "peers" | "floors"> => {
   const perThousand = (mebibytes: number) => mebibytes * 1000 / count
   return {
-    ours: Effect.map(Ours.idle(count), perThousand),
-    peers: { CPython: Effect.map(cpythonIdle(count), perThousand) },
+    ours: Effect.map(Ours.idle(count, quick), perThousand),
+    peers: { CPython: Effect.map(cpythonIdle(count, quick), perThousand) },
     floors: {}
   }
 }

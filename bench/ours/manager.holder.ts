@@ -6,17 +6,23 @@ import * as RemoteValue from "effect-multiprocessing/RemoteValue"
 import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
-import { privateMiB } from "../privateMiB.ts"
+import { idleMiB } from "../privateMiB.ts"
 import { authKey } from "./connection.contract.ts"
 
-const [address, count] = process.argv.slice(2).map((text) => JSON.parse(text)) as [Address.Address, number]
+const [address, count, quick] = process.argv.slice(2).map((text) => JSON.parse(text)) as [
+  Address.Address,
+  number,
+  boolean
+]
 
 const program = Effect.gen(function*() {
   const { pid } = yield* (yield* Manager.Manager).describe
-  const both = Effect.zipWith(privateMiB(process.pid), privateMiB(pid), (ours, its) => ours + its)
-  yield* RemoteValue.make(Schema.Int, 0)
+  const both = idleMiB([process.pid, pid], quick)
+  const hold = Effect.forEach(Array.from({ length: count }, (_, n) => n), (n) => RemoteValue.make(Schema.Int, n))
+  // What the work takes once, whatever it is for, is no proxy's: code that was compiled, a heap that is larger.
+  yield* hold
   const before = yield* both
-  for (let n = 0; n < count; n++) yield* RemoteValue.make(Schema.Int, n)
+  yield* hold
   yield* Console.log(String((yield* both) - before))
 }).pipe(Effect.scoped, Effect.provide(Manager.connect({ address, authKey })))
 

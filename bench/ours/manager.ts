@@ -68,14 +68,14 @@ export const manager = Effect.gen(function*() {
 class HolderFailed extends Data.TaggedError("HolderFailed")<{ readonly message: string }> {}
 
 /** Held by a program that does nothing else. */
-export const idle: Idle = (count) =>
+export const idle: Idle = (count, quick) =>
   Effect.scoped(Effect.gen(function*() {
     const { address } = yield* started
     const child = yield* Child.scoped(
       () =>
         ChildProcess.spawn(
           process.execPath,
-          [Child.file("../ours/manager.holder.ts"), JSON.stringify(address), String(count)],
+          [Child.file("../ours/manager.holder.ts"), JSON.stringify(address), String(count), String(quick)],
           { stdio: ["ignore", "pipe", "inherit"], detached: true }
         ),
       (child) => child.kill()

@@ -405,11 +405,11 @@ def private_mib(pid):
 def idle_proxies(count):
     keeper = opened.keeper()
     pids = (os.getpid(), keeper._process.pid)
-    proxies = [keeper.Value("i", 0)]
+    proxies = [keeper.Value("i", n) for n in range(count)]
     before = sum(map(private_mib, pids))
     proxies.extend(keeper.Value("i", n) for n in range(count))
     after = sum(map(private_mib, pids))
-    check(proxies[count].value, count - 1)
+    check(proxies[-1].value, count - 1)
     return after - before
 
 

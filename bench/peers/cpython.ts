@@ -80,5 +80,6 @@ export const cpythonKeeper = Effect.map(cpython, (measure): Keeper => {
   }
 })
 
+/** It keeps no garbage, so it need not rest. */
 export const cpythonIdle: Idle = (count) =>
   Effect.scoped(Effect.flatMap(cpython, (measure) => measure("idle_proxies", count)))
