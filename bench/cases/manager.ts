@@ -41,7 +41,7 @@ export const manager: Case = Effect.fnUntraced(function*(quick) {
   return [
     oneByOne("get of a value", "get", some),
     inFlight("get of a value", "get", 8, many),
-    inFlight("get of a value", "get", 64, many),
+    inFlight("get of a value", "get", 64, 3 * many),
     oneByOne("create and release", "created", few),
     inFlight("create and release", "created", 64, few),
     oneByOne("put and get of a queue", "pairs", some),
