@@ -35,13 +35,13 @@ export const manager: Case = Effect.fnUntraced(function*(quick) {
     name: "a thousand idle proxies",
     unit: "MiB",
     better: "lower",
-    rounds: 1,
+    rounds: quick ? 1 : 3,
     ...idleOf(quick ? 500 : 5_000, quick)
   }
   return [
     oneByOne("get of a value", "get", some),
     inFlight("get of a value", "get", 8, many),
-    inFlight("get of a value", "get", 64, 3 * many),
+    inFlight("get of a value", "get", 64, many),
     oneByOne("create and release", "created", few),
     inFlight("create and release", "created", 64, few),
     oneByOne("put and get of a queue", "pairs", some),
