@@ -9,8 +9,11 @@ import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
 import type * as Scope from "effect/Scope"
 import * as Fs from "node:fs"
+import { natively } from "../support/natively.ts"
 import { fixture, type Python, pythons, talk } from "../support/pythons.ts"
 import { folder } from "../support/spawned.ts"
+
+const canPass = await natively("descriptors between messages", "calls")
 
 const hex = "5a".repeat(16)
 const authKey = Result.getOrThrow(AuthKey.fromHex(hex))
@@ -67,7 +70,7 @@ const exchanges = (peer: Peer, ours: HandleConnection.HandleConnection) =>
     yield* waitUntil(() => descriptors() <= before)
   })
 
-describe("with CPython", () => {
+describe.runIf(canPass)("with CPython", () => {
   for (const one of pythons("send_handle and recv_handle")) {
     native(
       `${one.version}, which listens`,
@@ -91,7 +94,7 @@ describe("with CPython", () => {
   }
 })
 
-describe("between programs of this library", () => {
+describe.runIf(canPass)("between programs of this library", () => {
   const pair = Effect.gen(function*() {
     const address = `${yield* folder}/s`
     const { accept } = yield* HandleConnection.listen({ address, authKey })

@@ -20,7 +20,10 @@ import * as Fs from "node:fs"
 import * as Net from "node:net"
 import * as Tls from "node:tls"
 import { Desk } from "../fixtures/resource/desk.ts"
+import { natively } from "../support/natively.ts"
 import { folder, rounds } from "../support/spawned.ts"
+
+const canShare = await natively("sharing of sockets and descriptors", "calls")
 
 const onProcess = (): Layer.Layer<Desk, unknown, Spawner> =>
   Layer.fresh(
@@ -74,7 +77,7 @@ const issueOf = <A, R>(call: Effect.Effect<A, RemoteError, R>) =>
     return reason.message
   })
 
-describe("a connected socket", () => {
+describe.runIf(canShare)("a connected socket", () => {
   test(
     "goes on in another process, what was read here first, and is closed here",
     Effect.gen(function*() {
@@ -150,7 +153,7 @@ describe("a connected socket", () => {
   )
 })
 
-describe("a listening server", () => {
+describe.runIf(canShare)("a listening server", () => {
   test(
     "accepts in two processes, and in one alone when the other has closed it",
     Effect.gen(function*() {
@@ -179,7 +182,7 @@ describe("a listening server", () => {
   )
 })
 
-describe("a socket for datagrams", () => {
+describe.runIf(canShare)("a socket for datagrams", () => {
   test(
     "sends from another process with the same port",
     Effect.gen(function*() {
@@ -205,7 +208,7 @@ describe("a socket for datagrams", () => {
   )
 })
 
-describe("a descriptor", () => {
+describe.runIf(canShare)("a descriptor", () => {
   test(
     "of a file is the same open file, with one position",
     Effect.gen(function*() {
@@ -247,7 +250,7 @@ const warm = Effect.gen(function*() {
 const open = (path: string) =>
   Effect.acquireRelease(Effect.sync(() => Fs.openSync(path, "r")), (fd) => Effect.sync(() => Fs.closeSync(fd)))
 
-describe("a promise", () => {
+describe.runIf(canShare)("a promise", () => {
   const refusal = (ticket: ResourceSharer.Ticket) =>
     Effect.gen(function*() {
       const { claim } = yield* ResourceSharer.ResourceSharer
