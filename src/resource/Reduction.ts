@@ -14,7 +14,10 @@ import * as SchemaTransformation from "effect/SchemaTransformation"
 import * as Dgram from "node:dgram"
 import * as Fs from "node:fs"
 import * as Net from "node:net"
+import type * as Remote from "../remote/Remote.ts"
+import * as Bound_ from "./internal/bound.ts"
 import * as NetSockets from "./internal/netSockets.ts"
+import * as Registry from "./internal/registry.ts"
 import type { ResourceError } from "./ResourceError.ts"
 import { ResourceSharer, Ticket } from "./ResourceSharer.ts"
 
@@ -231,3 +234,162 @@ export class Descriptor {
       })
   })
 }
+
+// ---------------------------------------------------------------------------------------------- functions and methods
+
+/**
+ * A function with the payload that it will be called with: CPython's `partial`.
+ *
+ * @stability unstable
+ * @category models
+ * @since 0.1.0
+ */
+export type Bound<F extends Remote.AnyFn & { readonly call: (...args: any) => unknown }> = Bound_.Bound<F>
+
+/**
+ * Binds a payload to a function.
+ *
+ * **When to use**
+ *
+ * To tell another process what to do later: put it into a queue or a payload, with `boundSchema` of the function.
+ *
+ * **Example** (Work for whoever takes it)
+ *
+ * ```ts
+ * const Jobs = RemoteQueue.make(Reduction.boundSchema(resize))
+ *
+ * Effect.gen(function*() {
+ *   yield* jobs.put(Reduction.bind(resize, { file: "a.png", width: 200 }))
+ *   const job = yield* jobs.take
+ *   yield* job.call
+ * })
+ * ```
+ *
+ * @stability unstable
+ * @category constructors
+ * @since 0.1.0
+ */
+export const bind = <F extends Remote.AnyFn & { readonly call: (...args: any) => unknown }>(
+  fn: F,
+  payload: F["payload"]["Type"]
+): Bound<F> => new Bound_.Bound(fn, payload)
+
+/**
+ * The Schema of a function that was bound with `bind`. It travels as the function's id and the encoded payload; the
+ * receiver calls its own function, wherever the Layer that it has been given runs that.
+ *
+ * @stability unstable
+ * @category schemas
+ * @since 0.1.0
+ */
+export const boundSchema = <F extends Remote.AnyFn & { readonly call: (...args: any) => unknown }>(
+  fn: F
+): Schema.Codec<
+  Bound<F>,
+  { readonly fn: string; readonly payload: F["payload"]["Encoded"] },
+  F["payload"]["DecodingServices"],
+  F["payload"]["EncodingServices"]
+> => Bound_.boundSchema(fn) as any
+
+/**
+ * A method of an object, and the proxy that it is of; `call` is the method.
+ *
+ * @stability unstable
+ * @category models
+ * @since 0.1.0
+ */
+export type BoundMethod<O, K extends keyof O> = Bound_.BoundMethod<O, K>
+
+/**
+ * Takes a method of a proxy along with it.
+ *
+ * @stability unstable
+ * @category constructors
+ * @since 0.1.0
+ */
+export const bindMethod = <O extends object, K extends keyof O & string>(object: O, method: K): BoundMethod<O, K> =>
+  new Bound_.BoundMethod(object, method)
+
+/**
+ * The Schema of a method that was bound with `bindMethod`. The object lives as long as anybody has the method.
+ *
+ * @stability unstable
+ * @category schemas
+ * @since 0.1.0
+ */
+export const boundMethodSchema = <
+  C extends { readonly schema: Schema.Top; readonly key: string },
+  K extends keyof C["schema"]["Type"] & string
+>(
+  object: C,
+  method: K
+): Schema.Codec<
+  BoundMethod<C["schema"]["Type"], K>,
+  { readonly object: C["schema"]["Encoded"]; readonly method: K },
+  C["schema"]["DecodingServices"],
+  C["schema"]["EncodingServices"]
+> => Bound_.boundMethodSchema(object, method) as any
+
+// ---------------------------------------------------------------------------------------------- whatever there is
+
+/**
+ * Registers a kind of values, so that they travel where a Schema says only `Reduction.Unknown`.
+ *
+ * **When to use**
+ *
+ * At the top of the module that declares the class, which both processes load. Where a Schema can say what there is, let
+ * it.
+ *
+ * **Details**
+ *
+ * Known already: `Map`, `Set`, `URL`, errors with their causes, `Option`, `Result`, `Duration`, `DateTime.Utc`, `Chunk`,
+ * `HashMap`, `HashSet`. What was registered last is asked first. The same tag twice is a `TypeError`.
+ *
+ * **Example** (A class)
+ *
+ * ```ts
+ * class Money extends Schema.Class<Money>("Money")({ amount: Schema.Number, currency: Schema.String }) {}
+ *
+ * Reduction.register("app/Money", Money)
+ * ```
+ *
+ * @stability unstable
+ * @category registry
+ * @since 0.1.0
+ */
+export const register = <A>(tag: string, schema: Schema.Codec<A, any>): void => {
+  Registry.add({
+    tag,
+    is: Schema.is(schema),
+    to: Schema.encodeSync(schema),
+    from: Schema.decodeUnknownSync(schema)
+  })
+}
+
+const orInvalid = <A>(f: () => A, value: unknown): Effect.Effect<A, SchemaIssue.Issue> =>
+  Effect.try({
+    try: f,
+    catch: (error) => new SchemaIssue.InvalidValue({ message: String(error) }, value, undefined)
+  })
+
+/**
+ * Whatever there is, with its types: plain data, and values of the kinds that `register` knows, at any depth.
+ *
+ * **Gotchas**
+ *
+ * What nobody has registered fails, as anything does that cannot be encoded; so does, in the receiver, what it has not
+ * registered itself. Classes of errors arrive as `Error`, with their name, message, stack and cause.
+ *
+ * @stability unstable
+ * @category schemas
+ * @since 0.1.0
+ */
+export const Unknown: Schema.Codec<unknown, unknown> = Schema.Unknown.pipe(
+  Schema.decodeTo(
+    Schema.Unknown,
+    SchemaTransformation.transformEffect({
+      decode: (value: unknown) => orInvalid(() => Registry.fromPlain(value), value),
+      encode: (value: unknown) => orInvalid(() => Registry.toPlain(value), value)
+    })
+  )
+)
