@@ -297,6 +297,22 @@ export class SharingFailed extends Schema.TaggedError<SharingFailed>("effect-mul
 }
 
 /**
+ * Nothing is at a path: what is to be removed after this process's death must be there.
+ *
+ * @stability unstable
+ * @category errors
+ * @since 0.1.0
+ */
+export class PathNotFound extends Schema.TaggedError<PathNotFound>("effect-multiprocessing/PathNotFound")(
+  "PathNotFound",
+  { path: Schema.String }
+) {
+  override get message(): string {
+    return `nothing is at ${JSON.stringify(this.path)}`
+  }
+}
+
+/**
  * All reasons of a `ResourceError`, as a Schema.
  *
  * @stability unstable
@@ -323,7 +339,8 @@ export const ResourceErrorReason = Schema.Union([
   TicketRefused,
   NotShareable,
   SharingFailed,
-  HandleMissing
+  HandleMissing,
+  PathNotFound
 ])
 
 /**

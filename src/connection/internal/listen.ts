@@ -78,7 +78,7 @@ const onFile = Effect.fnUntraced(
     })
     const guarded = reaper.addPath(path)
     if (Result.isFailure(guarded)) return yield* Effect.fail(because(guarded.failure))
-    yield* Effect.addFinalizer(() => Effect.sync(() => reaper.removePath(path)))
+    yield* Effect.addFinalizer(() => Effect.sync(guarded.success))
     return listening
   }
 )

@@ -31,12 +31,10 @@ export interface Reaper {
   /** The child has been reaped. It stays under guard until its group is empty too, which is seen to here. */
   readonly removeChild: (pid: number) => void
   /**
-   * A file to unlink, or a directory to remove, after our death, if it is then still the same one. Its path has no line
-   * breaks. With `stat` it need not be there yet.
+   * A file to unlink, or a directory to remove, after our death, if it is then still the same one. With `stat` it need
+   * not be there yet. The result takes that back: it has been removed, or belongs to somebody else now.
    */
-  readonly addPath: (path: string, stat?: Fs.BigIntStats) => Result.Result<void, GuardFailure>
-  /** It has been removed, or belongs to somebody else now; with an identity, what had it and nothing else there. */
-  readonly removePath: (path: string, identity?: Records.Identity) => void
+  readonly addPath: (path: string, stat?: Fs.BigIntStats) => Result.Result<() => void, GuardFailure>
 }
 
 /** How this platform keeps children from outliving us: a shell, or a thread in each child (see watchdog.ts). */
@@ -56,7 +54,7 @@ let knownGuard: Guard | undefined
 /** Which guard this platform allows. */
 export const guard = (): Guard => (knownGuard ??= detectGuard())
 
-const write = (path: string, record: () => void): Result.Result<void, GuardFailure> => {
+const write = <A>(path: string, record: () => A): Result.Result<A, GuardFailure> => {
   try {
     return Result.succeed(record())
   } catch (error) {
@@ -101,8 +99,7 @@ export const make = Effect.fnUntraced(
       addChild: ({ group, pid }) =>
         shell.stand() ? write(directory.path, () => book.addChild(pid, group)) : Result.fail(noShell()),
       removeChild: book.removeChild,
-      addPath: (path, stat) => write(directory.path, () => book.addPath(path, stat)),
-      removePath: book.removePath
+      addPath: (path, stat) => write(directory.path, () => book.addPath(path, stat))
     }
   }
 )

@@ -109,7 +109,8 @@ done
 
 for file in "$dir"/p/* "$dir"/d/*; do
   [ -h "$file" ] || continue
-  path=$(readlink "$file") name=\${file##*/}
+  path=$(readlink "$file"; echo .) name=\${file##*/}    # the dot saves line breaks at the end
+  path=\${path%??}
   case $path in /*) ;; *) continue ;; esac
   [ "$(identity "$path")" = "\${name%.*}" ] || continue
   case $file in

@@ -10,9 +10,8 @@ import * as Records from "./records.ts"
 export interface RecordBook {
   readonly addChild: (pid: number, group: boolean) => void
   readonly removeChild: (pid: number) => void
-  readonly addPath: (path: string, stat?: Fs.BigIntStats) => void
-  /** With an identity only the record of what had it: something else may be at that path, or yet to come there. */
-  readonly removePath: (path: string, identity?: Records.Identity) => void
+  /** The result removes this record and no other: many may be of one path, by many owners. */
+  readonly addPath: (path: string, stat?: Fs.BigIntStats) => () => void
   /** Lets go of everything in memory; the files stay. */
   readonly close: () => void
 }
@@ -31,8 +30,6 @@ const longestWait = 2_000
 /** Opens the book of a directory that has no records yet. */
 export const make = (directory: string): RecordBook => {
   const children = new Map<number, string>()
-  /** for each path its records, by the identities of what may be there */
-  const paths = new Map<string, Map<string, string>>()
   /** leaders that are gone and whose group may live */
   const lingering = new Set<number>()
   let timer: NodeJS.Timeout | undefined
@@ -69,28 +66,11 @@ export const make = (directory: string): RecordBook => {
       timer ??= setTimeout(watch, firstWait, firstWait * 2).unref()
     },
     addPath: (path, given) => {
-      // the shell could not read it
-      if (path.includes("\n")) throw Object.assign(new Error("a path with a line break"), { code: "EINVAL" })
       const stat = given ?? Fs.lstatSync(path, { bigint: true })
       const folder = stat.isDirectory() ? Records.directoriesFolder : Records.pathsFolder
       const file = Path.join(directory, folder, Records.pathName(stat, count++))
       Fs.symlinkSync(Path.resolve(path), file)
-      const records = paths.get(path) ?? new Map<string, string>()
-      paths.set(path, records)
-      const key = Records.identityName(stat)
-      const replaced = records.get(key)
-      records.set(key, file)
-      if (replaced !== undefined) unlinkIfThere(replaced)
-    },
-    removePath: (path, identity) => {
-      const records = paths.get(path)
-      if (records === undefined) return
-      for (const key of identity === undefined ? [...records.keys()] : [Records.identityName(identity)]) {
-        const file = records.get(key)
-        records.delete(key)
-        if (file !== undefined) unlinkIfThere(file)
-      }
-      if (records.size === 0) paths.delete(path)
+      return () => unlinkIfThere(file)
     },
     close: () => {
       clearTimeout(timer)

@@ -116,11 +116,8 @@ export interface Identity {
   readonly ino: bigint
 }
 
-/** The identity as a text. */
-export const identityName = ({ dev, ino }: Identity): string => `${dev}.${ino}`
-
 /** The record of a path, `serial` being a number that no other record of the directory has. */
-export const pathName = (identity: Identity, serial: number): string => `${identityName(identity)}.${serial}`
+export const pathName = ({ dev, ino }: Identity, serial: number): string => `${dev}.${ino}.${serial}`
 
 /** Removes what is at a path, unless it is something else by now. */
 export const removeIfSame = (path: string, expected: Identity, isDirectory: boolean): void => {

@@ -7,7 +7,7 @@
  * - `o`: a socket that answers for as long as the owner lives, which no pid can promise across containers, and that
  *   tells its user how the owner is (see reception.ts);
  * - `c`, `p`: the records (see records.ts);
- * - sockets with short names, since a socket's path may have no more than about a hundred bytes.
+ * - sockets and directories with short names, since a socket's path may have no more than about a hundred bytes.
  *
  * It is made under another name and gets its own when its socket listens. So a directory whose socket does not answer
  * is one whose owner is dead.
@@ -34,7 +34,7 @@ export interface RunDirectory {
   readonly owner: Owner.Owner
   /** to be set in the environment of every child, which is how its descendants are known */
   readonly mark: { readonly name: string; readonly value: string }
-  /** A new short path for a socket. The socket file goes with the directory. */
+  /** A new short path for a socket, or a directory, which goes with this one. */
   readonly socketPath: () => string
   /** What the directory's socket answers, by the word that it is asked; nothing at first. */
   readonly answers: Map<string, Reception.Answer>

@@ -140,25 +140,24 @@ const published = (
     const { reaper } = yield* Effect.mapError(native.guard, guardFailed)
     const path = SegmentName.path(name)
     const stat = Fs.fstatSync(fd, { bigint: true })
-    const unlink = Effect.sync(() => {
-      Records.removeIfSame(path, stat, false)
-      reaper.removePath(path, stat)
-    })
-    yield* Effect.acquireRelease(
+    return yield* Effect.acquireRelease(
       Effect.suspend(() => {
         const guarded = reaper.addPath(path, stat)
         if (Result.isFailure(guarded)) return fail(guarded.failure)
-        return Effect.tapError(
-          attempt(
-            () => native.system.link(fd, path),
-            (error) => error.code === "EEXIST" ? new NameTaken({ name }) : error
-          ),
-          () => Effect.sync(() => reaper.removePath(path, stat))
+        const unlink = Effect.sync(() => {
+          Records.removeIfSame(path, stat, false)
+          guarded.success()
+        })
+        return attempt(
+          () => native.system.link(fd, path),
+          (error) => error.code === "EEXIST" ? new NameTaken({ name }) : error
+        ).pipe(
+          Effect.tapError(() => Effect.sync(guarded.success)),
+          Effect.as(unlink)
         )
       }),
-      () => unlink
+      (unlink) => unlink
     )
-    return unlink
   })
 
 const filled = (native: Services, fd: number, size: number): Effect.Effect<void, ResourceError> =>
