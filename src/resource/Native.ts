@@ -9,12 +9,16 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Scope from "effect/Scope"
 import * as Fs from "node:fs"
+import type * as Net from "node:net"
 import { type GuardFailure, UnsupportedPlatform } from "../guard/GuardFailure.ts"
 import * as Reaper from "../guard/internal/reaper.ts"
 import * as Guard from "../guard/internal/shared.ts"
-import { because } from "./internal/because.ts"
+import { InvalidOption } from "../wire/InvalidOption.ts"
+import { attempt, because, fail } from "./internal/because.ts"
+import * as Handles from "./internal/handles.ts"
 import * as Overlay from "./internal/overlay.ts"
 import * as SegmentName from "./internal/segmentName.ts"
+import * as Sockets from "./internal/sockets.ts"
 import * as System from "./internal/system.ts"
 import { NativeFailed, NativeMissing, type ResourceError, type ResourceErrorReason } from "./ResourceError.ts"
 
@@ -45,6 +49,10 @@ export interface Capabilities {
   readonly sealedMemory: Capability
   /** segments of a process that was killed are unlinked at once, and not only when another one starts */
   readonly promptRemoval: Capability
+  /** passing descriptors to other processes: `ResourceSharer`, `Reduction`, `HandleConnection` */
+  readonly descriptors: Capability
+  /** who is at the other end of a Unix socket: `peerCredentials` */
+  readonly credentials: Capability
 }
 
 /**
@@ -110,6 +118,11 @@ const memfd = (system: System.System): Capability => {
   }
 }
 
+const sockets = (): Capability => {
+  const why = Sockets.refusal()
+  return why === undefined ? yes : no(why)
+}
+
 const capabilitiesOf = (system: System.System): Capabilities => {
   const segments = sharedMemory()
   return {
@@ -118,7 +131,9 @@ const capabilitiesOf = (system: System.System): Capabilities => {
     sealedMemory: Overlay.isAvailable() ? memfd(system) : segments,
     promptRemoval: Reaper.guard() === "reaper"
       ? yes
-      : no("without a /bin/sh that sees this process, segments wait for the next process of this user")
+      : no("without a /bin/sh that sees this process, segments wait for the next process of this user"),
+    descriptors: sockets(),
+    credentials: sockets()
   }
 }
 
@@ -126,7 +141,9 @@ const without = ({ message }: ResourceErrorReason): Capabilities => ({
   calls: no(message),
   sharedMemory: no(message),
   sealedMemory: no(message),
-  promptRemoval: no(message)
+  promptRemoval: no(message),
+  descriptors: no(message),
+  credentials: no(message)
 })
 
 /**
@@ -183,3 +200,54 @@ export const layer: Layer.Layer<Native, ResourceError> = Layer.effect(
     }
   })
 )
+
+/**
+ * Who is at the other end of a Unix socket, as the kernel knows it.
+ *
+ * @stability unstable
+ * @category models
+ * @since 0.1.0
+ */
+export interface PeerCredentials {
+  /** as this process sees it; 0 for one that it cannot see, in a container beside it */
+  readonly pid: number
+  readonly uid: number
+  readonly gid: number
+}
+
+/**
+ * Asks the kernel who is at the other end of a Unix socket. Nobody can lie about it.
+ *
+ * **When to use**
+ *
+ * To let in some users and not others at a socket that all of them can reach, or to know a client by its pid.
+ *
+ * **Details**
+ *
+ * It fails with `InvalidOption` for a socket that is closed, not connected yet, or no Unix socket, and with
+ * `SystemCallFailed` for a pipe that is no socket.
+ *
+ * **Gotchas**
+ *
+ * They are those of the process that connected, or of a listener the one that listened, at that time: it may have
+ * ended since, and its pid be another's; and it may have handed the socket on. User and group do not change by that.
+ *
+ * **Example** (Only this user, and root)
+ *
+ * ```ts
+ * const isWelcome = (socket: Net.Socket) =>
+ *   Effect.map(Native.peerCredentials(socket), ({ uid }) => uid === 0 || uid === process.getuid!())
+ * ```
+ *
+ * @stability unstable
+ * @category models
+ * @since 0.1.0
+ */
+export const peerCredentials = (socket: Net.Socket): Effect.Effect<PeerCredentials, ResourceError, Native> =>
+  Effect.gen(function*() {
+    const { sockets } = (yield* Native).system
+    const refuse = (detail: string) => fail(new InvalidOption({ option: "socket", detail }))
+    const descriptor = Handles.ofSocket(socket)
+    if (descriptor === undefined || socket.connecting) return yield* refuse("it is not connected")
+    return (yield* attempt(() => sockets.peer(descriptor))) ?? (yield* refuse("it is no Unix socket"))
+  })

@@ -13,7 +13,7 @@ import { natively } from "../support/natively.ts"
 import { fixture, type Python, pythons, talk } from "../support/pythons.ts"
 import { folder } from "../support/spawned.ts"
 
-const canPass = await natively("descriptors between messages", "calls")
+const canPass = await natively("descriptors between messages", "descriptors")
 
 const hex = "5a".repeat(16)
 const authKey = Result.getOrThrow(AuthKey.fromHex(hex))

@@ -23,7 +23,7 @@ import { Desk } from "../fixtures/resource/desk.ts"
 import { natively } from "../support/natively.ts"
 import { folder, rounds } from "../support/spawned.ts"
 
-const canShare = await natively("sharing of sockets and descriptors", "calls")
+const canShare = await natively("sharing of sockets and descriptors", "descriptors")
 
 const onProcess = (): Layer.Layer<Desk, unknown, Spawner> =>
   Layer.fresh(

@@ -1,6 +1,5 @@
 /**
  * Descriptors over Unix sockets, which `node:net` cannot send nor receive: as functions that throw what `node:fs` throws.
- * The layouts are those of Linux on 64 bits, where Node.js runs on nothing else.
  */
 import { constants } from "node:os"
 import { failure } from "./errno.ts"
@@ -32,7 +31,8 @@ export interface Sockets {
   readonly whenReadable: (descriptor: number, callback: () => void) => () => void
   /** As `whenReadable`, when there is room. */
   readonly whenWritable: (descriptor: number, callback: () => void) => () => void
-  readonly peer: (descriptor: number) => Peer
+  /** `undefined` for what is no Unix socket. */
+  readonly peer: (descriptor: number) => Peer | undefined
 }
 
 /** what of the package is used here */
@@ -52,6 +52,13 @@ interface Library {
   readonly func: (prototype: string) => (...args: ReadonlyArray<unknown>) => any
 }
 
+/** Those whose Linux has the layouts and numbers below: 64 bits, little-endian, the generic headers. */
+const architectures = new Set<string>(["x64", "arm64", "riscv64", "loong64"])
+
+/** Why none of it can be done here. */
+export const refusal = (): string | undefined =>
+  architectures.has(process.arch) ? undefined : `what the C library takes is not known for ${process.arch}`
+
 const AF_UNIX = 1
 const SOCK_STREAM = 1
 const SOCK_NONBLOCK = 0o4000
@@ -59,6 +66,7 @@ const SOCK_CLOEXEC = 0o2000000
 const SOL_SOCKET = 1
 const SCM_RIGHTS = 1
 const SO_PEERCRED = 17
+const SO_DOMAIN = 39
 const MSG_DONTWAIT = 0x40
 const MSG_NOSIGNAL = 0x4000
 const MSG_CMSG_CLOEXEC = 0x40000000
@@ -71,6 +79,27 @@ const messageSize = 56
 const controlHeader = 16
 
 export const make = (koffi: Koffi, library: Library): Sockets => {
+  const why = refusal()
+  return why === undefined ? calls(koffi, library) : none(why)
+}
+
+const none = (why: string): Sockets => {
+  const refuse = (): never => {
+    throw Object.assign(new Error(why), { code: "ENOSYS" })
+  }
+  return {
+    connect: refuse,
+    send: refuse,
+    receive: refuse,
+    duplicate: refuse,
+    shutdown: refuse,
+    whenReadable: refuse,
+    whenWritable: refuse,
+    peer: refuse
+  }
+}
+
+const calls = (koffi: Koffi, library: Library): Sockets => {
   const socket = library.func("int socket(int domain, int type, int protocol)")
   const connect = library.func("int connect(int fd, const void *address, uint32_t length)")
   const close = library.func("int close(int fd)")
@@ -130,6 +159,14 @@ export const make = (koffi: Koffi, library: Library): Sockets => {
     return stop
   }
 
+  const optionOf = (descriptor: number, option: number, size: number): Buffer => {
+    const value = Buffer.alloc(size)
+    const length = Buffer.alloc(4)
+    length.writeUInt32LE(size)
+    checked("getsockopt", getsockopt(descriptor, SOL_SOCKET, option, value, length))
+    return value
+  }
+
   return {
     connect: (path) => {
       const address = Buffer.alloc(addressSize)
@@ -184,10 +221,9 @@ export const make = (koffi: Koffi, library: Library): Sockets => {
     whenReadable: (descriptor, callback) => whenReady(descriptor, { readable: true, disconnect: true }, callback),
     whenWritable: (descriptor, callback) => whenReady(descriptor, { writable: true, disconnect: true }, callback),
     peer: (descriptor) => {
-      const value = Buffer.alloc(12)
-      const length = Buffer.alloc(4)
-      length.writeUInt32LE(value.length)
-      checked("getsockopt", getsockopt(descriptor, SOL_SOCKET, SO_PEERCRED, value, length))
+      // the kernel answers for every socket; only for Unix ones it means something
+      if (optionOf(descriptor, SO_DOMAIN, 4).readInt32LE(0) !== AF_UNIX) return undefined
+      const value = optionOf(descriptor, SO_PEERCRED, 12)
       return { pid: value.readInt32LE(0), uid: value.readUInt32LE(4), gid: value.readUInt32LE(8) }
     }
   }
