@@ -144,8 +144,8 @@ const ServerParts = Schema.Struct({
  * **Details**
  *
  * Both processes have the same listening socket then: whoever is faster accepts a connection, and either may close its
- * own. The receiver's has no listeners of events yet, and accepts as soon as it has one for `connection`; what is
- * accepted earlier waits paused only with `pauseOnConnect`, so listen at once.
+ * own. The receiver's accepts at once; what it has accepted before it has a listener for `connection` is told to that
+ * one, and ended if the server is closed before.
  *
  * **Gotchas**
  *

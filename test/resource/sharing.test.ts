@@ -173,6 +173,67 @@ describe.runIf(canShare)("a listening server", () => {
     })
   )
 
+  /** One that was received, and has accepted so many connections before anybody listens to it. */
+  const early = Effect.fnUntraced(function*(count: number, options: Net.ServerOpts) {
+    const server = Net.createServer(options)
+    yield* Effect.promise(() => once(server.listen(0, "127.0.0.1"), "listening"))
+    const { port } = server.address() as Net.AddressInfo
+    const received = yield* Schema.decodeEffect(Reduction.Server)(yield* Schema.encodeEffect(Reduction.Server)(server))
+    server.close()
+    const clients = yield* Effect.acquireRelease(
+      Effect.sync(() => Array.from({ length: count }, () => Net.connect(port, "127.0.0.1"))),
+      (clients) => Effect.sync(() => clients.forEach((client) => client.destroy()))
+    )
+    clients.forEach((client, i) => client.on("error", () => {}).write(`${i}`))
+    const accepted = Effect.promise(() =>
+      new Promise<number>((resolve) => received.getConnections((_, count) => resolve(count)))
+    )
+    yield* waitUntil(Effect.map(accepted, (accepted) => accepted === count))
+    return { received, clients }
+  })
+
+  for (const pauseOnConnect of [false, true]) {
+    test(
+      `keeps what it accepts until somebody listens, ${pauseOnConnect ? "and then paused" : "who hears it read"}`,
+      Effect.gen(function*() {
+        const { clients, received } = yield* early(3, { pauseOnConnect })
+        const sockets: Array<Net.Socket> = []
+        const texts: Array<string> = []
+        received.on("connection", (socket) => {
+          sockets.push(socket)
+          if (!pauseOnConnect) socket.on("data", (chunk) => texts.push(String(chunk)))
+        })
+        yield* waitUntil(() => sockets.length === 3)
+        assert.isTrue(sockets.every((socket) => socket.isPaused() === pauseOnConnect))
+        if (pauseOnConnect) {
+          sockets.forEach((socket) => socket.on("data", (chunk) => texts.push(String(chunk))).resume())
+        }
+        yield* waitUntil(() => texts.length === 3)
+        assert.sameMembers(texts, ["0", "1", "2"])
+        const later = Net.connect((received.address() as Net.AddressInfo).port, "127.0.0.1")
+        yield* waitUntil(() => sockets.length === 4)
+        assert.strictEqual(sockets[3]!.isPaused(), pauseOnConnect)
+        const closed = once(received, "close")
+        received.close()
+        for (const socket of [...clients, later]) socket.end()
+        for (const socket of sockets) socket.resume().end()
+        yield* Effect.promise(() => closed)
+      })
+    )
+  }
+
+  test(
+    "that is closed before anybody listens ends what it has accepted",
+    Effect.gen(function*() {
+      const { clients, received } = yield* early(2, {})
+      const closed = once(received, "close")
+      received.close()
+      yield* Effect.promise(() => closed)
+      clients.forEach((client) => client.resume())
+      yield* waitUntil(() => clients.every((client) => client.destroyed))
+    })
+  )
+
   test(
     "that does not listen cannot be sent",
     Effect.gen(function*() {

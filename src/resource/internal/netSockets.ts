@@ -102,8 +102,38 @@ export const makeServer = (
 ): Effect.Effect<Net.Server, ResourceError> =>
   orClose(
     descriptor,
-    started(Net.createServer({ allowHalfOpen, pauseOnConnect }), (server) => server.listen({ fd: descriptor }))
+    started(keeping({ allowHalfOpen, pauseOnConnect }), (server) => server.listen({ fd: descriptor }))
   )
+
+/** A server that keeps what it accepts, unread, until somebody listens: it would be open and nobody's. */
+const keeping = ({ allowHalfOpen, pauseOnConnect }: Omit<ListeningServer, "ticket">): Net.Server => {
+  const server = Net.createServer({ allowHalfOpen, pauseOnConnect: true })
+  const kept: Array<Net.Socket> = []
+  const keep = (socket: Net.Socket): void => void kept.push(socket)
+  const close = server.close.bind(server)
+  const look = (event: string | symbol): void => {
+    if (event !== "connection") return
+    server.off("newListener", look).off("connection", keep)
+    Object.assign(server, { close, pauseOnConnect })
+    // Who listens does so after this.
+    process.nextTick(() => {
+      for (const socket of kept) {
+        // as if it had never been paused
+        if (!pauseOnConnect) {
+          Object.assign(socket, { readableFlowing: null })
+          socket.read(0)
+        }
+        server.emit("connection", socket)
+      }
+    })
+  }
+  return Object.assign(server.on("connection", keep).on("newListener", look), {
+    close: (callback?: (error?: Error) => void) => {
+      for (const socket of kept) socket.destroy()
+      return close(callback)
+    }
+  })
+}
 
 // ---------------------------------------------------------------------------------------------- datagrams
 
