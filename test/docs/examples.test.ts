@@ -15,6 +15,7 @@ const examples = fileURLToPath(new URL("../../docs/examples", import.meta.url))
 
 const found = pythons("docs/examples/python.ts")
 const canShare = await natively("docs/examples/picture.ts and docs/examples/waves.ts")
+const canPass = await natively("docs/examples/upgrade.ts", "descriptors")
 const noKoffi = ["the package koffi is not installed: npm install koffi"]
 
 const lineOf = (file: string, text: string): number =>
@@ -210,6 +211,17 @@ const printed: Record<string, (lines: ReadonlyArray<string>, folder: string) => 
       "    process 1.1.2",
       "  process 1.2"
     ]),
+  upgrade: (lines) =>
+    assert.deepStrictEqual(
+      lines,
+      !canPass ? noKoffi : [
+        "a long conversation, from version 1",
+        "and still from version 1",
+        "a new one, from version 2",
+        "300 of 300 were answered meanwhile",
+        "302 were accepted, by both: true"
+      ]
+    ),
   waves: (lines) =>
     assert.deepStrictEqual(
       lines,
