@@ -49,10 +49,19 @@ export interface HandleConnection {
 
 const make = (link: Link, socket: HandleSocket): HandleConnection => {
   const { peer } = link
+  socket.trust()
+  const room = Effect.callback<void>((resume) => {
+    if (socket.destroyed) return resume(Effect.void)
+    const stop = socket.whenRoom(() => {
+      stop()
+      resume(Effect.void)
+    })
+    return Effect.sync(stop)
+  })
   const send = (descriptor: number): Effect.Effect<void, ResourceError> =>
     Effect.flatMap(
-      Effect.andThen(link.flush, attempt(() => socket.sendHandles([descriptor]))),
-      (sent) => sent ? Effect.void : Effect.andThen(Effect.yieldNow, send(descriptor))
+      Effect.andThen(link.flush, attempt(() => socket.sendHandle(descriptor))),
+      (sent) => sent ? Effect.void : Effect.andThen(room, send(descriptor))
     )
   const arrival = Effect.callback<void>((resume) => {
     const look = (): void => {
@@ -68,10 +77,10 @@ const make = (link: Link, socket: HandleSocket): HandleConnection => {
     const handles = socket.takeHandles()
     if (handles === "later") return Effect.andThen(Effect.interruptible(arrival), take)
     if (handles === "never") return fail(new HandleMissing({ peer, detail: "the connection has ended" }))
-    const [descriptor, ...others] = handles
-    if (others.length === 0) return Effect.succeed(descriptor!)
-    handles.forEach((handle) => new Descriptor(handle).close())
-    return fail(new HandleMissing({ peer, detail: `${handles.length} came together where one was expected` }))
+    const { count, descriptors: [descriptor, ...others] } = handles
+    if (count === 1 && others.length === 0) return Effect.succeed(descriptor!)
+    for (const other of [descriptor!, ...others]) new Descriptor(other).close()
+    return fail(new HandleMissing({ peer, detail: `${count} came together where one was expected` }))
   })
   return {
     connection: link,
@@ -94,7 +103,7 @@ const make = (link: Link, socket: HandleSocket): HandleConnection => {
  * **Details**
  *
  * Descriptors keep their place between messages. Each message must be complete when one is sent: as CPython has it, they
- * are bytes of the same stream.
+ * are bytes of the same stream. At most 64 wait here to be taken; then nothing more is read, and the sender waits.
  *
  * @stability unstable
  * @category constructors

@@ -1,14 +1,17 @@
 /** Descriptors between messages, with every CPython 3 of this machine at the other end, in both roles. */
-import { assert, describe, it } from "@effect/vitest"
+import { assert, describe, it, vi } from "@effect/vitest"
 import * as Authentication from "effect-multiprocessing/Authentication"
 import * as AuthKey from "effect-multiprocessing/AuthKey"
 import * as HandleConnection from "effect-multiprocessing/HandleConnection"
 import * as Native from "effect-multiprocessing/Native"
 import { waitUntil } from "effect-multiprocessing/testing"
 import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
 import * as Result from "effect/Result"
 import type * as Scope from "effect/Scope"
 import * as Fs from "node:fs"
+import { HandleSocket } from "../../src/resource/internal/handleSocket.ts"
+import { system } from "../../src/resource/internal/system.ts"
 import { natively } from "../support/natively.ts"
 import { fixture, type Python, pythons, talk } from "../support/pythons.ts"
 import { folder } from "../support/spawned.ts"
@@ -131,6 +134,55 @@ describe.runIf(canPass)("between programs of this library", () => {
       })
       yield* Effect.all([send, receive], { concurrency: 2 })
       Fs.closeSync(last)
+    })
+  )
+
+  native(
+    "a sender waits for who takes nothing, without a turn, and both hold few",
+    Effect.gen(function*() {
+      const [near, far] = yield* pair
+      const before = descriptors()
+      const attempts = vi.spyOn(HandleSocket.prototype, "sendHandle")
+      yield* Effect.addFinalizer(() => Effect.sync(() => attempts.mockRestore()))
+      const many = 1_000
+      const file = Fs.openSync("/etc/hostname", "r")
+      const sender = yield* Effect.forkChild(Effect.forEach(Array.from({ length: many }), () => near.sendHandle(file)))
+      const turns = (count: number) =>
+        Effect.forEach(Array.from({ length: count }), () => Effect.promise(() => new Promise(setImmediate)))
+      // It is stuck when a hundred turns change nothing.
+      yield* waitUntil(Effect.gen(function*() {
+        const seen = attempts.mock.calls.length
+        yield* turns(100)
+        return seen > 64 && attempts.mock.calls.length === seen
+      }))
+      assert.isBelow(attempts.mock.calls.length, many)
+      assert.isAtMost(descriptors() - before, 64 + 4)
+      for (let i = 0; i < many; i++) yield* Effect.scoped(far.receiveHandle)
+      yield* Fiber.join(sender)
+      Fs.closeSync(file)
+      yield* waitUntil(() => descriptors() <= before)
+    })
+  )
+
+  native(
+    "a stranger makes a listener hold next to nothing",
+    Effect.gen(function*() {
+      const address = `${yield* folder}/s`
+      yield* HandleConnection.listen({ address, authKey, timeout: "300 millis" })
+      const before = descriptors()
+      const { sockets } = yield* Effect.promise(system)
+      const stranger = sockets.connect(address)!
+      const file = Fs.openSync("/etc/hostname", "r")
+      for (let i = 0; i < 50; i++) sockets.send(stranger, Uint8Array.of(3), [file, file, file])
+      // its own two, the socket and a watcher of the listener's, and one message's
+      const most = 2 + 2 + 4
+      for (let i = 0; i < 50; i++) {
+        yield* Effect.promise(() => new Promise(setImmediate))
+        assert.isAtMost(descriptors() - before, most)
+      }
+      yield* waitUntil(() => descriptors() - before === 2)
+      Fs.closeSync(file)
+      Fs.closeSync(stranger)
     })
   )
 

@@ -4,10 +4,23 @@
  */
 import * as Fs from "node:fs"
 import { Duplex } from "node:stream"
-import { most } from "./sharer.ts"
 import type { Sockets } from "./sockets.ts"
 
 const readSize = 64 << 10
+
+/** messages with descriptors that are held until somebody takes them: of a stranger, and of a peer that is known */
+const mostOfStranger = 1
+const mostOfPeer = 64
+
+/** descriptors of such a message that are received; more than one is an error, and the kernel closes the others */
+const roomForDescriptors = 4
+
+/** What came with one byte. */
+export interface Handles {
+  /** how many there were, as the sender said */
+  readonly count: number
+  readonly descriptors: ReadonlyArray<number>
+}
 
 export class HandleSocket extends Duplex {
   private readonly sockets: Sockets
@@ -15,8 +28,11 @@ export class HandleSocket extends Duplex {
   private stopReading: (() => void) | undefined
   private stopWriting: (() => void) | undefined
   private ended = false
-  /** received together, and taken by nobody yet */
-  private readonly handles: Array<ReadonlyArray<number>> = []
+  /** received, and taken by nobody yet */
+  private readonly handles: Array<Handles> = []
+  private most = mostOfStranger
+  /** nothing is read until some of them are taken */
+  private held = false
   private readonly watchers = new Set<() => void>()
 
   /** Owns the descriptor, of a connected socket that does not block. */
@@ -27,7 +43,23 @@ export class HandleSocket extends Duplex {
     this.descriptor = descriptor
   }
 
+  /** The peer has shown that it has the key. */
+  trust(): void {
+    this.most = mostOfPeer
+    this.goOn()
+  }
+
+  private goOn(): void {
+    if (this.destroyed || !this.held || this.handles.length >= this.most) return
+    this.held = false
+    this._read()
+  }
+
   override _read(): void {
+    if (this.handles.length >= this.most) {
+      this.held = true
+      return
+    }
     this.stopReading ??= this.sockets.whenReadable(this.descriptor, () => {
       this.stopReading = undefined
       this.receive()
@@ -38,7 +70,7 @@ export class HandleSocket extends Duplex {
     if (this.destroyed) return
     let received
     try {
-      received = this.sockets.receive(this.descriptor, readSize, most)
+      received = this.sockets.receive(this.descriptor, readSize, roomForDescriptors)
     } catch (error) {
       return void this.destroy(error as Error)
     }
@@ -46,7 +78,7 @@ export class HandleSocket extends Duplex {
     const { bytes, descriptors } = received
     // The kernel gives no byte behind those that descriptors came with.
     const plain = descriptors.length > 0 ? bytes.subarray(0, -1) : bytes
-    if (descriptors.length > 0) this.handles.push(descriptors)
+    if (descriptors.length > 0) this.handles.push({ count: bytes.at(-1)!, descriptors })
     this.ended = bytes.length === 0
     if (descriptors.length > 0 || this.ended) { for (const watcher of this.watchers) watcher() }
     if (this.ended) this.push(null)
@@ -88,17 +120,26 @@ export class HandleSocket extends Duplex {
     this.ended = true
     this.stopReading?.()
     this.stopWriting?.()
-    for (const descriptors of this.handles.splice(0)) descriptors.forEach((fd) => Fs.closeSync(fd))
+    for (const { descriptors } of this.handles.splice(0)) descriptors.forEach((fd) => Fs.closeSync(fd))
     Fs.closeSync(this.descriptor)
     for (const watcher of this.watchers) watcher()
     done(error)
   }
 
-  /** Sends descriptors behind all that has been written; false while not all of that has left. */
-  sendHandles(descriptors: ReadonlyArray<number>): boolean {
+  /** Sends a descriptor behind all that has been written; false while there is no room for it. */
+  sendHandle(descriptor: number): boolean {
     if (this.destroyed) throw Object.assign(new Error("EPIPE: sendmsg"), { code: "EPIPE", syscall: "sendmsg" })
-    return this.writableLength === 0 &&
-      this.sockets.send(this.descriptor, Uint8Array.of(descriptors.length & 0xff), descriptors) > 0
+    return this.writableLength === 0 && this.sockets.send(this.descriptor, Uint8Array.of(1), [descriptor]) > 0
+  }
+
+  /** Calls back when there may be room, or it is gone. */
+  whenRoom(callback: () => void): () => void {
+    const unwatch = this.watch(callback)
+    const stop = this.sockets.whenWritable(this.descriptor, callback)
+    return () => {
+      unwatch()
+      stop()
+    }
   }
 
   /** whether `takeHandles` would not say "later" */
@@ -107,8 +148,10 @@ export class HandleSocket extends Duplex {
   }
 
   /** Those that came next, whose taker closes them; whether there will be some. */
-  takeHandles(): ReadonlyArray<number> | "later" | "never" {
-    return this.handles.shift() ?? (this.ended ? "never" : "later")
+  takeHandles(): Handles | "later" | "never" {
+    const handles = this.handles.shift()
+    if (handles !== undefined) this.goOn()
+    return handles ?? (this.ended ? "never" : "later")
   }
 
   /** Calls back when `takeHandles` may say something else. */
