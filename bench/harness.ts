@@ -40,6 +40,19 @@ export interface Contest {
   readonly floors: Readonly<Record<string, Measure>>
 }
 
+/** The contests of us and of these, each measured by what is asked of whoever takes part. */
+export const among = <A>(us: A, peers: Readonly<Record<string, A>>, rounds: number) =>
+(
+  shape: Pick<Contest, "name" | "unit" | "better">,
+  measure: (entrant: A) => Measure
+): Contest => ({
+  ...shape,
+  rounds,
+  ours: measure(us),
+  peers: Object.fromEntries(Object.entries(peers).map(([name, peer]) => [name, measure(peer)])),
+  floors: {}
+})
+
 /** Makes the contests of a case; what they share lives in its Scope. */
 export type Case = (quick: boolean) => Effect.Effect<ReadonlyArray<Contest>, unknown, Scope.Scope>
 

@@ -1,6 +1,6 @@
 /** Messages and calls between processes that are not parent and child, over an authenticated Unix socket. */
 import * as Effect from "effect/Effect"
-import { type Case, type Contest, type Measure, openAll } from "../harness.ts"
+import { among, type Case, openAll } from "../harness.ts"
 import { connection as ours } from "../ours/connection.ts"
 import { cpythonConnection } from "../peers/cpython.ts"
 import type { Talker } from "../talker.ts"
@@ -9,17 +9,7 @@ const MiB = 1 << 20
 
 export const connection: Case = Effect.fnUntraced(function*(quick) {
   const us = yield* ours
-  const peers = Object.entries(yield* openAll({ CPython: cpythonConnection }))
-  const contest = (
-    shape: Pick<Contest, "name" | "unit" | "better">,
-    measure: (talker: Talker) => Measure
-  ): Contest => ({
-    ...shape,
-    rounds: quick ? 1 : 9,
-    ours: measure(us),
-    peers: Object.fromEntries(peers.map(([name, peer]) => [name, measure(peer)])),
-    floors: {}
-  })
+  const contest = among<Talker>(us, yield* openAll({ CPython: cpythonConnection }), quick ? 1 : 9)
   const perSecond = (count: number) => (millis: number) => count / (millis / 1000)
   const many = quick ? 2_000 : 100_000
   const few = quick ? 20 : 5_000

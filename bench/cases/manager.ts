@@ -1,23 +1,13 @@
 /** Objects that live in another process, used by a client at its address, an authenticated Unix socket. */
 import * as Effect from "effect/Effect"
-import { type Case, type Contest, type Measure, openAll } from "../harness.ts"
+import { among, type Case, type Contest, openAll } from "../harness.ts"
 import type { Keeper } from "../keeper.ts"
 import * as Ours from "../ours/manager.ts"
 import { cpythonIdle, cpythonKeeper } from "../peers/cpython.ts"
 
 export const manager: Case = Effect.fnUntraced(function*(quick) {
   const us = yield* Ours.manager
-  const peers = Object.entries(yield* openAll({ CPython: cpythonKeeper }))
-  const contest = (
-    shape: Pick<Contest, "name" | "unit" | "better">,
-    measure: (keeper: Keeper) => Measure
-  ): Contest => ({
-    ...shape,
-    rounds: quick ? 1 : 9,
-    ours: measure(us),
-    peers: Object.fromEntries(peers.map(([name, peer]) => [name, measure(peer)])),
-    floors: {}
-  })
+  const contest = among<Keeper>(us, yield* openAll({ CPython: cpythonKeeper }), quick ? 1 : 9)
   const few = quick ? 100 : 1_000
   const some = quick ? 100 : 5_000
   const many = quick ? 1_000 : 20_000

@@ -99,16 +99,19 @@ const ofLibrary: ReadonlyArray<Kind> = [
   kind("HashSet", HashSet.isHashSet, (set) => [...set], HashSet.fromIterable)
 ]
 
-const kinds = new Map(ofLibrary.map((kind) => [kind.tag, kind]))
+/** what was registered last knows best what it is, so it is asked first */
+const kinds = ofLibrary.toReversed()
+const byTag = new Map(kinds.map((kind) => [kind.tag, kind]))
 
 /** Two kinds of one tag would be taken for each other elsewhere. */
 export const add = (kind: Kind): void => {
-  if (kind.tag === "" || kinds.has(kind.tag)) {
+  if (kind.tag === "" || byTag.has(kind.tag)) {
     throw new TypeError(
       `Reduction.register: there is a kind of values with the tag ${JSON.stringify(kind.tag)} already`
     )
   }
-  kinds.set(kind.tag, kind)
+  kinds.unshift(kind)
+  byTag.set(kind.tag, kind)
 }
 
 /** deeper is taken for a cycle */
@@ -129,8 +132,7 @@ export const toPlain = (value: unknown, depth = 0): unknown => {
   if (typeof value === "function" || typeof value === "symbol") throw new TypeError(`a ${typeof value} is no data`)
   if (typeof value !== "object" || value === null || value instanceof Uint8Array || value instanceof Date) return value
   if (Array.isArray(value)) return value.map(inner)
-  // what was registered last knows best what it is
-  const kind = Array.from(kinds.values()).findLast(({ is }) => is(value))
+  const kind = kinds.find(({ is }) => is(value))
   if (kind !== undefined) return { "~": kind.tag, is: inner(kind.to(value)) }
   if (!isPlain(value)) throw new TypeError(`${value.constructor?.name ?? "an object"} is not registered`)
   const plain = eachValue(value, inner)
@@ -144,7 +146,7 @@ export const fromPlain = (value: unknown): unknown => {
   const { "~": tag, is } = value as Record<string, unknown>
   if (tag === undefined) return eachValue(value as Record<string, unknown>, fromPlain)
   if (tag === "") return eachValue(is as Record<string, unknown>, fromPlain)
-  const kind = kinds.get(tag as string)
+  const kind = byTag.get(tag as string)
   if (kind === undefined) throw new TypeError(`nobody has registered ${JSON.stringify(tag)} here`)
   return kind.from(fromPlain(is))
 }

@@ -140,8 +140,7 @@ const connected = (
   })
   const asked: typeof ask = Effect.flatMap(
     ask,
-    (descriptor) =>
-      descriptor === undefined ? Effect.andThen(RealTime.until(() => false, pause), asked) : Effect.succeed(descriptor)
+    (descriptor) => descriptor === undefined ? Effect.andThen(RealTime.sleep(pause), asked) : Effect.succeed(descriptor)
   )
   return Effect.flatMap(
     RealTime.within(asked as Effect.Effect<number, ResourceError>, deadline),

@@ -1,4 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
+import { waitUntil } from "effect-multiprocessing/testing"
+import * as Effect from "effect/Effect"
 import { once } from "node:events"
 import * as Net from "node:net"
 import { adopt } from "../../../src/connection/internal/adopt.ts"
@@ -39,7 +41,7 @@ describe("an accepted socket", () => {
     const { count, receiver } = counting()
     inlet!.redirect(receiver)
     socket.resume()
-    while (count.inPlace + count.pushed < 10) await new Promise((resolve) => setTimeout(resolve, 1))
+    await Effect.runPromise(waitUntil(() => count.inPlace + count.pushed === 10))
     socket.pause()
     near.write(Buffer.alloc(200_000))
     socket.resume()
