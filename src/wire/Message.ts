@@ -180,7 +180,7 @@ export const HelloBody = Schema.Struct({
   maxRecord: uint(32, smallestLimit),
   /** calls that may wait for their final answer; an id is less than this */
   calls: uint(32, 1),
-  /** bytes of payloads above 4 KiB of such calls; one call is always allowed */
+  /** bytes of payload and context of such calls that have more than 4 KiB of them; one call is always allowed */
   callBytes: uint(32, 1),
   /** elements of one stream that were not consumed */
   elements: uint(32, 1),

@@ -92,7 +92,7 @@ export interface Options {
     readonly bytes?: number
     /** calls of the peer that run or wait here; default 65,536 */
     readonly calls?: number
-    /** bytes of the payloads above 4 KiB of these calls, of which one call may have more; default 64 MiB */
+    /** bytes that those of these calls bring that bring more than 4 KiB; one call may bring more; default 64 MiB */
     readonly callBytes?: number
   } | undefined
   /** bytes that may be written and unsent before senders suspend; default 1 MiB */

@@ -7,6 +7,7 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
+import * as Logger from "effect/Logger"
 import * as References from "effect/References"
 import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
@@ -249,6 +250,31 @@ describe("a call takes along", () => {
         assert.strictEqual((yield* chain.middle.told()).logLevel, "Info", "nobody else's")
       })
   )
+
+  it.live("them into the lines that its handler logs, which arrive where the call came from", () => {
+    const lines: Array<unknown> = []
+    const logger = Logger.make<unknown, void>(({ fiber, logLevel, message }) => {
+      const { pid: _, process: __, ...annotations } = fiber.getRef(References.CurrentLogAnnotations)
+      lines.push([logLevel, message, annotations])
+    })
+    return Effect.gen(function*() {
+      const file = `${yield* folder}/spans`
+      const told = Effect.flatMap(Middle, (middle) =>
+        Effect.andThen(
+          middle.told().pipe(
+            Effect.annotateLogs({ request: 7 }),
+            Effect.provideService(References.MinimumLogLevel, "Debug")
+          ),
+          // at the level of the program the same says nothing
+          middle.told()
+        ))
+      yield* told.pipe(
+        Effect.provide(ProcessLayer.make({ module, services: [Middle], env: { SPANS: file } })),
+        Effect.provide(ProcessLayer.spawn)
+      )
+      assert.deepStrictEqual(lines, [["Debug", ["asked"], { request: 7 }]])
+    }).pipe(Effect.scoped, Effect.provideService(References.CurrentLoggers, new Set([logger])))
+  })
 
   chained("no annotations that are too many, and its level nevertheless", (chain) =>
     Effect.gen(function*() {

@@ -453,6 +453,30 @@ describe("a peer that breaks the protocol", () => {
     })
   )
 
+  test(
+    "by more bytes of contexts than were granted is cut off",
+    Effect.gen(function*() {
+      const { handler } = hanging()
+      const { inject, session } = yield* attacked({ serve: [handler], window: { callBytes: 10_000 } })
+      inject(hello())
+      const logAnnotations = { long: "x".repeat(8_000) }
+      const annotated = (id: number) =>
+        Messages.write({
+          _tag: "Call",
+          method: 0,
+          id,
+          timeout: undefined,
+          context: { logAnnotations },
+          payload: Uint8Array.of(1)
+        })
+      inject(annotated(0))
+      inject(annotated(1))
+      yield* Effect.yieldNow
+      inject(annotated(2))
+      assert.match((yield* session.closed).message, /more bytes than were granted/)
+    })
+  )
+
   const text = Buffer.concat([Buffer.from([0x91, 0xda, 7, 0]), Buffer.alloc(0x700)])
   for (
     const [name, chunks, detail] of [

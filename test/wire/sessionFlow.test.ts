@@ -339,29 +339,36 @@ describe("what a peer grants", () => {
     })
   )
 
-  test(
-    "bounds their bytes, without holding up small ones",
-    Effect.gen(function*() {
-      let running = 0
-      const go = yield* Deferred.make<void>()
-      const { a } = yield* connected([
-        echoed,
-        served(hang, () => {
-          running++
-          return Deferred.await(go)
-        })
-      ], { b: { window: { callBytes: 100 * KiB } } })
-      const fiber = yield* Effect.forkChild(
-        Effect.forEach(times(20), () => a.call(hang, new Uint8Array(30 * KiB)), { concurrency: "unbounded" })
-      )
-      yield* until(() => running === 4)
-      assert.strictEqual(yield* a.call(echo, 1), 1)
-      assert.strictEqual(running, 4)
-      yield* Deferred.succeed(go, undefined)
-      yield* Fiber.join(fiber)
-      assert.strictEqual(running, 20)
-    })
-  )
+  const heavy = {
+    "payloads": (call: (bytes: Uint8Array) => Effect.Effect<unknown, unknown, any>) => call(new Uint8Array(30 * KiB)),
+    "contexts": (call: (bytes: Uint8Array) => Effect.Effect<unknown, unknown, any>) =>
+      Effect.annotateLogs(call(new Uint8Array(1)), { long: "x".repeat(30 * KiB) })
+  }
+  for (const [what, send] of Object.entries(heavy)) {
+    test(
+      `bounds the bytes of their ${what}, without holding up small ones`,
+      Effect.gen(function*() {
+        let running = 0
+        const go = yield* Deferred.make<void>()
+        const { a } = yield* connected([
+          echoed,
+          served(hang, () => {
+            running++
+            return Deferred.await(go)
+          })
+        ], { b: { window: { callBytes: 100 * KiB } } })
+        const fiber = yield* Effect.forkChild(
+          Effect.forEach(times(20), () => send((bytes) => a.call(hang, bytes)), { concurrency: "unbounded" })
+        )
+        yield* until(() => running === 4)
+        assert.strictEqual(yield* a.call(echo, 1), 1)
+        assert.strictEqual(running, 4)
+        yield* Deferred.succeed(go, undefined)
+        yield* Fiber.join(fiber)
+        assert.strictEqual(running, 20)
+      })
+    )
+  }
 
   test(
     "allows one call of more bytes than are granted",

@@ -4,6 +4,7 @@ import * as Context from "effect/Context"
 import type * as Logger from "effect/Logger"
 import type { LogLevel } from "effect/LogLevel"
 import * as References from "effect/References"
+import { isEmpty } from "../../wire/internal/isEmpty.ts"
 import { type Line, longestText, type Reason } from "./logChannel.ts"
 import * as Portrait from "./portrait.ts"
 
@@ -55,11 +56,6 @@ const lineOf = (options: Logger.Options<unknown>): Line => {
     cause: cause.reasons.length === 0 ? undefined : reasonsOf(cause, room),
     trace: span && { traceId: span.traceId, spanId: span.spanId, sampled: span.sampled }
   }
-}
-
-const isEmpty = (record: object): boolean => {
-  for (const _ in record) return false
-  return true
 }
 
 /** so many log spans say enough */

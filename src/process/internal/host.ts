@@ -20,6 +20,7 @@ import { served } from "../../remote/internal/served.ts"
 import type * as Remote from "../../remote/Remote.ts"
 import * as AuthKey from "../../wire/internal/authKey.ts"
 import * as CurrentProcess from "../../wire/internal/currentProcess.ts"
+import { errorName } from "../../wire/internal/errorName.ts"
 import type { Served } from "../../wire/Method.ts"
 import * as Session from "../../wire/Session.ts"
 import * as Transport from "../../wire/Transport.ts"
@@ -214,11 +215,7 @@ const described = (cause: Cause.Cause<unknown>) => {
   const error = Cause.findError(cause)
   const value = Result.isSuccess(error) ? error.success : Cause.squash(cause)
   return {
-    errorName: typeof value === "object" && value !== null && "_tag" in value && typeof value._tag === "string"
-      ? value._tag
-      : value instanceof Error
-      ? value.name
-      : typeof value,
+    errorName: errorName(value),
     remoteCause: Cause.pretty(cause)
   }
 }

@@ -8,6 +8,7 @@ import * as References from "effect/References"
 import * as Tracer from "effect/Tracer"
 import { type CallContext, longestContext, writeMsgpack } from "../Message.ts"
 import { bounded, longest } from "./bounded.ts"
+import { isEmpty } from "./isEmpty.ts"
 
 type Annotations = Readonly<Record<string, unknown>>
 
@@ -21,23 +22,17 @@ export const of = (
   level: LogLevel
 ): Uint8Array | undefined => {
   const annotations = Context.getOrUndefined(fiber.context, References.CurrentLogAnnotations)
+  const isAnnotated = annotations !== undefined && !isEmpty(annotations)
+  const trace = span && traceOf(span)
   const { minimumLogLevel } = fiber.cache
-  if (span === undefined && minimumLogLevel === level && (annotations === undefined || isEmpty(annotations))) {
-    return undefined
-  }
-  const trace = span === undefined ? undefined : traceOf(span)
+  if (trace === undefined && minimumLogLevel === level && !isAnnotated) return undefined
   const context = {
     ...(trace !== undefined && { trace }),
     ...(minimumLogLevel !== level && { logLevel: minimumLogLevel })
   } satisfies CallContext
-  if (annotations === undefined || isEmpty(annotations)) return writeMsgpack(context)
+  if (!isAnnotated) return writeMsgpack(context)
   const whole = writeMsgpack({ ...context, logAnnotations: scalars(annotations) })
   return whole.length <= longestContext ? whole : writeMsgpack(context)
-}
-
-const isEmpty = (record: object): boolean => {
-  for (const _ in record) return false
-  return true
 }
 
 /** The nearest span that may be known elsewhere. */

@@ -14,6 +14,7 @@ import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import * as Tracer from "effect/Tracer"
 import { RemoteError } from "../RemoteError.ts"
+import { errorName } from "./errorName.ts"
 
 const optionsOf = (method: string, kind: "client" | "server") => ({
   kind,
@@ -86,7 +87,5 @@ const noteFailure = (span: Tracer.Span, cause: Cause.Cause<unknown>): void => {
 const typeOf = (cause: Cause.Cause<unknown>): string | undefined => {
   if (Cause.hasInterruptsOnly(cause)) return undefined
   const error = Option.getOrElse(Cause.findErrorOption(cause), () => Cause.squash(cause))
-  if (error instanceof RemoteError) return error.reason._tag
-  if (typeof error !== "object" || error === null) return typeof error
-  return "_tag" in error && typeof error._tag === "string" ? error._tag : error instanceof Error ? error.name : "object"
+  return errorName(error instanceof RemoteError ? error.reason : error)
 }

@@ -146,7 +146,7 @@ export class Live {
   private sink(onRelease: Options["onRelease"]): Sink {
     return {
       hello: (version, payload) => this.greet(version, payload),
-      call: (method, id, timeout, context, payload) => this.server.call(method, id, timeout, context, payload),
+      call: (...call) => this.server.call(...call),
       ok: (id, payload) => this.client.ok(id, payload),
       fail: (id, payload) => this.client.fail(id, payload),
       reject: (id, reason) => this.client.reject(id, reason),

@@ -52,7 +52,7 @@ export type Put = "sent" | "over" | "full" | number | Long
 export class Outbound {
   /** bytes of the longest record that the peer accepts */
   maxRecord = Records.longestHello
-  /** bytes of the payload that `put` saw last */
+  /** bytes of the payload that `put` saw last, and of the context before it */
   payloadSize = 0
   private readonly transport: Transport
   private readonly budget: number
@@ -167,10 +167,9 @@ export class Outbound {
     if (this.leases.length > 0) this.putLeases()
     const flags = (timeout >= 0 ? Records.timed : 0) | (context === undefined ? 0 : Records.inContext)
     Records.begin(writer, kind, flags, method, id)
-    let preface = 0
     this.encoding = true
     try {
-      if (flags !== 0) preface = Records.writePreface(writer, timeout, context)
+      if (flags !== 0) Records.writePreface(writer, timeout, context)
       codec.write(writer, wire)
     } catch (error) {
       writer.rollback()
@@ -179,7 +178,7 @@ export class Outbound {
       this.encoding = false
     }
     const size = writer.recordSize()
-    this.payloadSize = size - Records.headerSize - preface
+    this.payloadSize = size - Records.headerSize - (timeout >= 0 ? 4 : 0)
     if (size <= this.maxRecord && this.payloadSize <= most) {
       if (size <= Records.longestRecord) {
         this.finish()

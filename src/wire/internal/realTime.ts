@@ -6,7 +6,7 @@ import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as RunningTime from "./runningTime.ts"
 
-const sleep = (millis: number): Effect.Effect<void> =>
+export const sleep = (millis: number): Effect.Effect<void> =>
   Effect.callback((resume) => {
     const forget = RunningTime.after(millis, () => resume(Effect.void))
     return Effect.sync(forget)

@@ -22,7 +22,7 @@ export const longestRecord = 256 << 10
 /** bytes of the longest Hello, which is read before anything is known of the peer */
 export const longestHello = 4 << 20
 
-/** payloads up to so many bytes are not counted against `callBytes` */
+/** calls that bring up to so many bytes are not counted against `callBytes` */
 export const smallCall = 4 << 10
 
 /** leases that go into one record */
@@ -65,13 +65,14 @@ export class Violation extends Error {
 /** Who takes the records. A method's payload begins at the reader's cursor and fills the rest of it. */
 export interface Sink {
   readonly hello: (version: number, payload: Reader) => void
-  /** `timeout` is -1 when the call has none */
+  /** `timeout` is -1 when the call has none; `size`: bytes that the call brings, its context included */
   readonly call: (
     method: number,
     id: number,
     timeout: number,
     context: CallContext | undefined,
-    payload: Reader
+    payload: Reader,
+    size: number
   ) => void
   readonly ok: (id: number, payload: Reader) => void
   readonly fail: (id: number, payload: Reader) => void
@@ -143,6 +144,7 @@ export const deliver = (
         timeout = view.getUint32(payload, true)
         at += 4
       }
+      const brought = end - at
       let context: CallContext | undefined
       if ((flags & inContext) !== 0) {
         const from = at + 2
@@ -153,7 +155,7 @@ export const deliver = (
         context = contextFrom(reader)
       }
       reader.reset(buffer, view, at, end, loan)
-      return sink.call(view.getUint16(start + 6, true), id, timeout, context, reader)
+      return sink.call(view.getUint16(start + 6, true), id, timeout, context, reader, brought)
     }
     case kind.ok:
       reader.reset(buffer, view, payload, end, loan)
@@ -282,16 +284,14 @@ export const uint32 = (writer: Writer, value: number): void => {
   writer.position += 4
 }
 
-/** What goes before the payload of a call; its bytes. */
-export const writePreface = (writer: Writer, timeout: number, context: Uint8Array | undefined): number => {
-  const timed = timeout >= 0 ? 4 : 0
-  if (timed > 0) uint32(writer, timeout)
-  if (context === undefined) return timed
+/** What goes before the payload of a call. */
+export const writePreface = (writer: Writer, timeout: number, context: Uint8Array | undefined): void => {
+  if (timeout >= 0) uint32(writer, timeout)
+  if (context === undefined) return
   writer.room(2)
   writer.view.setUint16(writer.position, context.length, true)
   writer.position += 2
   writer.raw(context)
-  return timed + 2 + context.length
 }
 
 /** A record that is nothing but its header: interrupt, interrupted, end, cut, ping, pong. */

@@ -119,8 +119,14 @@ export class Server {
 
   // ---------------------------------------------------------------------------------------------- from the peer
 
-  call(index: number, id: number, timeout: number, caller: CallContext | undefined, payload: Reader): void {
-    const size = payload.remaining
+  call(
+    index: number,
+    id: number,
+    timeout: number,
+    caller: CallContext | undefined,
+    payload: Reader,
+    size: number
+  ): void {
     const bytes = size > smallCall ? size : 0
     if (id >= this.granted.calls) throw new Violation(`more than ${this.granted.calls} calls`)
     if (this.running[id] !== undefined) throw new Violation("an id that is taken")
