@@ -85,6 +85,11 @@ export interface Options {
    * of them. Default none.
    */
   readonly preload?: ReadonlyArray<URL> | undefined
+  /**
+   * Whether children have a channel for handles of Node.js, which `ResourceSharer.layerRelated` needs. It is the one of
+   * `process.send`, which they have then. Default `false`.
+   */
+  readonly handles?: boolean | undefined
 }
 
 /**
@@ -108,7 +113,16 @@ export const layer = (options: Options = {}): Layer.Layer<Spawner, ProcessError>
       }
       const family = yield* Family.join
       const { lives } = family
-      const owner: Child.Owner = { directory, guard, reaper, fastStart, preload, minimumLogLevel: undefined, lives }
+      const owner: Child.Owner = {
+        directory,
+        guard,
+        reaper,
+        fastStart,
+        preload,
+        handles: options.handles ?? false,
+        minimumLogLevel: undefined,
+        lives
+      }
       const children = () =>
         Array.from(lives, ({ child }) => child).filter((child): child is Child.Child =>
           child !== undefined && child.exited() === undefined

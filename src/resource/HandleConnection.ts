@@ -176,7 +176,7 @@ export const listen = (
   Effect.gen(function*() {
     const { system: { sockets } } = yield* Native
     const carry = (accepted: Net.Socket): HandleSocket | undefined => {
-      const descriptor = Handles.ofSocket(accepted)
+      const descriptor = Handles.ofSocket(accepted)?.fd
       if (descriptor === undefined || accepted.remoteAddress !== undefined) return undefined
       const socket = new HandleSocket(sockets, sockets.duplicate(descriptor))
       accepted.destroy()

@@ -41,7 +41,7 @@ export type Capability =
  * @since 0.1.0
  */
 export interface Capabilities {
-  /** calls into the C library, on which all others stand */
+  /** calls into the C library, on which all others but `handles` stand */
   readonly calls: Capability
   /** named segments: `SharedMemory.make`, `SharedMemory.attach` */
   readonly sharedMemory: Capability
@@ -51,6 +51,8 @@ export interface Capabilities {
   readonly promptRemoval: Capability
   /** passing descriptors to other processes: `ResourceSharer`, `Reduction`, `HandleConnection` */
   readonly descriptors: Capability
+  /** passing sockets and servers to related processes, also without calls: `ResourceSharer.layerRelated` */
+  readonly handles: Capability
   /** who is at the other end of a Unix socket: `peerCredentials` */
   readonly credentials: Capability
 }
@@ -123,6 +125,9 @@ const sockets = (): Capability => {
   return why === undefined ? yes : no(why)
 }
 
+/** Node.js's own. */
+const handles: Capability = process.platform === "win32" ? no("no process is started on Windows") : yes
+
 const capabilitiesOf = (system: System.System): Capabilities => {
   const segments = sharedMemory()
   return {
@@ -133,6 +138,7 @@ const capabilitiesOf = (system: System.System): Capabilities => {
       ? yes
       : no("without a /bin/sh that sees this process, segments wait for the next process of this user"),
     descriptors: sockets(),
+    handles,
     credentials: sockets()
   }
 }
@@ -143,6 +149,7 @@ const without = ({ message }: ResourceErrorReason): Capabilities => ({
   sealedMemory: no(message),
   promptRemoval: no(message),
   descriptors: no(message),
+  handles,
   credentials: no(message)
 })
 
@@ -247,7 +254,7 @@ export const peerCredentials = (socket: Net.Socket): Effect.Effect<PeerCredentia
   Effect.gen(function*() {
     const { sockets } = (yield* Native).system
     const refuse = (detail: string) => fail(new InvalidOption({ option: "socket", detail }))
-    const descriptor = Handles.ofSocket(socket)
+    const descriptor = Handles.ofSocket(socket)?.fd
     if (descriptor === undefined || socket.connecting) return yield* refuse("it is not connected")
     return (yield* attempt(() => sockets.peer(descriptor))) ?? (yield* refuse("it is no Unix socket"))
   })

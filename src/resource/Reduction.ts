@@ -16,6 +16,7 @@ import * as Fs from "node:fs"
 import * as Net from "node:net"
 import type * as Remote from "../remote/Remote.ts"
 import * as Bound_ from "./internal/bound.ts"
+import type { Arrived, Carrier, Put } from "./internal/carrier.ts"
 import * as NetSockets from "./internal/netSockets.ts"
 import * as Registry from "./internal/registry.ts"
 import type { ResourceError } from "./ResourceError.ts"
@@ -41,30 +42,23 @@ const shared = <A, Parts extends Schema.Codec<{ readonly ticket: Ticket }, unkno
   readonly what: string
   readonly is: (value: unknown) => value is A
   readonly parts: Parts
-  readonly take: (value: A, put: (descriptors: ReadonlyArray<number>) => Ticket) => Effect.Effect<
-    Parts["Type"],
-    ResourceError
-  >
-  /** owned by the sharer until it is closed */
-  readonly make: (
-    descriptor: number,
-    parts: Parts["Type"],
-    sharer: ResourceSharer["Service"]
-  ) => Effect.Effect<A, ResourceError>
+  readonly take: (value: A, put: Put) => Effect.Effect<Parts["Type"], ResourceError>
+  /** owned by the carrier until it is closed */
+  readonly make: (arrived: Arrived, parts: Parts["Type"], carrier: Carrier) => Effect.Effect<A, ResourceError>
 }): Shared<A, Parts["Encoded"]> => {
   const { is, make, parts, take, what } = options
   const decode = (parts: Parts["Type"]) =>
     Effect.gen(function*() {
-      const sharer = yield* ResourceSharer
+      const { carrier } = yield* ResourceSharer
       // What has been fetched is closed or owned, whenever whoever wants it is interrupted.
       return yield* Effect.uninterruptibleMask((restore) =>
-        Effect.flatMap(restore(sharer.claim(parts.ticket)), ([descriptor]) => make(descriptor!, parts, sharer))
+        Effect.flatMap(restore(carrier.claim(parts.ticket)), (arrived) => make(arrived, parts, carrier))
       )
     })
   const encode = (value: A) =>
     Effect.gen(function*() {
-      const { opened } = yield* ResourceSharer
-      return yield* Effect.uninterruptible(Effect.flatMap(opened, (put) => take(value, put)))
+      const { carrier } = yield* ResourceSharer
+      return yield* Effect.uninterruptible(Effect.flatMap(carrier.opened, (put) => take(value, put)))
     })
   return parts.pipe(
     Schema.decodeTo(
@@ -79,11 +73,11 @@ const shared = <A, Parts extends Schema.Codec<{ readonly ticket: Ticket }, unkno
 
 /** As long as it is open, the end of the Layer ends it. */
 const owned = <A extends { readonly once: (event: "close", listener: () => void) => unknown }, Parts>(
-  make: (descriptor: number, parts: Parts) => Effect.Effect<A, ResourceError>,
+  make: (arrived: Arrived, parts: Parts) => Effect.Effect<A, ResourceError>,
   end: (value: A) => void
 ) =>
-(descriptor: number, parts: Parts, { own }: ResourceSharer["Service"]): Effect.Effect<A, ResourceError> =>
-  Effect.tap(make(descriptor, parts), (value) => Effect.sync(() => value.once("close", own(() => end(value)))))
+(arrived: Arrived, parts: Parts, { own }: Carrier): Effect.Effect<A, ResourceError> =>
+  Effect.tap(make(arrived, parts), (value) => Effect.sync(() => value.once("close", own(() => end(value)))))
 
 const DescriptorParts = Schema.Struct({ ticket: Ticket })
 
@@ -227,9 +221,9 @@ export class Descriptor {
     is: (value): value is Descriptor => value instanceof Descriptor,
     parts: DescriptorParts,
     take: (descriptor, put) => NetSockets.shareDescriptor(descriptor.isOpen ? descriptor.number : undefined, put),
-    make: (number, _, sharer) =>
+    make: ({ fd }, _, { own }) =>
       Effect.sync(() => {
-        const descriptor: Descriptor = new Descriptor(number, sharer.own(() => descriptor.close()))
+        const descriptor: Descriptor = new Descriptor(fd, own(() => descriptor.close()))
         return descriptor
       })
   })

@@ -81,6 +81,7 @@ describe.runIf(await natively("Native, here", "calls"))("here", () => {
         sealedMemory: { available: true },
         promptRemoval: { available: true },
         descriptors: { available: true },
+        handles: { available: true },
         credentials: { available: true }
       } as const
       assert.deepStrictEqual(yield* Native.capabilities, all)

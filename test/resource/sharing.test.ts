@@ -1,178 +1,172 @@
-/** Sockets and descriptors between processes that do not share more than a user. */
-import { assert, describe, it } from "@effect/vitest"
+/** Sockets, servers and descriptors between processes. */
+import { assert, describe } from "@effect/vitest"
 import * as Native from "effect-multiprocessing/Native"
 import * as Process from "effect-multiprocessing/Process"
-import * as ProcessLayer from "effect-multiprocessing/ProcessLayer"
 import * as Reduction from "effect-multiprocessing/Reduction"
 import { RemoteError } from "effect-multiprocessing/RemoteError"
 import * as ResourceSharer from "effect-multiprocessing/ResourceSharer"
-import type { Spawner } from "effect-multiprocessing/Spawner"
 import { waitUntil } from "effect-multiprocessing/testing"
-import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
 import * as Schema from "effect/Schema"
-import type * as Scope from "effect/Scope"
 import * as Dgram from "node:dgram"
 import { once } from "node:events"
 import * as Fs from "node:fs"
 import * as Net from "node:net"
 import * as Tls from "node:tls"
-import { Desk } from "../fixtures/resource/desk.ts"
-import { natively } from "../support/natively.ts"
+import {
+  byDescriptors,
+  byHandles,
+  descriptors,
+  deskOf,
+  issueOf,
+  listener,
+  testWith,
+  textOf
+} from "../support/passing.ts"
 import { folder, rounds } from "../support/spawned.ts"
 
-const canShare = await natively("sharing of sockets and descriptors", "descriptors")
+for (const way of [byDescriptors, byHandles]) {
+  const test = testWith(way)
+  const desk = deskOf(way)
 
-const onProcess = (): Layer.Layer<Desk, unknown, Spawner> =>
-  Layer.fresh(
-    ProcessLayer.make({ module: new URL("../fixtures/resource/desk.live.ts", import.meta.url), services: [Desk] })
-  )
+  describe.runIf(way.available)(`a connected socket, ${way.name}`, () => {
+    test(
+      "goes on in another process, what was read here first, and is closed here",
+      Effect.gen(function*() {
+        const { serve } = yield* desk
+        const { connect } = yield* listener
+        const { accepted, client } = yield* connect
+        client.write("unread, ")
+        accepted.resume()
+        accepted.pause()
+        yield* waitUntil(() => accepted.readableLength === 8 || (accepted.read(0), accepted.readableLength === 8))
+        yield* serve({ socket: accepted })
+        assert.isTrue(accepted.destroyed)
+        client.end("and later")
+        assert.match(yield* textOf(client), /^\d+:unread, and later$/)
+      })
+    )
 
-const sharing = ResourceSharer.layer.pipe(Layer.provide(Native.layer))
+    test(
+      "is sent by a child in a result",
+      Effect.gen(function*() {
+        const { dial } = yield* desk
+        const { port, server } = yield* listener
+        const connected = once(server, "connection") as Promise<[Net.Socket]>
+        const socket = yield* dial({ port })
+        const [accepted] = yield* Effect.promise(() => connected)
+        socket.end("from the child's socket")
+        assert.strictEqual(yield* textOf(accepted), "from the child's socket")
+      })
+    )
 
-type Services = ResourceSharer.ResourceSharer | Spawner | Scope.Scope
+    test(
+      "that cannot be sent stays as it was, and says why",
+      Effect.gen(function*() {
+        const { serve } = yield* desk
+        const { connect, port } = yield* listener
+        const { accepted, client } = yield* connect
+        accepted.setEncoding("utf8")
+        assert.include(yield* issueOf(serve({ socket: accepted })), "reads texts")
+        assert.isFalse(accepted.destroyed)
+        const unconnected = Net.connect(port, "127.0.0.1").on("error", () => {})
+        assert.include(yield* issueOf(serve({ socket: unconnected })), "not connected yet")
+        const tls = new Tls.TLSSocket(client).on("error", () => {})
+        assert.include(yield* issueOf(serve({ socket: tls })), "TLS")
+        accepted.destroy()
+        assert.include(yield* issueOf(serve({ socket: accepted })), "closed")
+        for (const socket of [unconnected, tls, client]) socket.destroy()
+        const { pending } = yield* ResourceSharer.ResourceSharer
+        assert.strictEqual(yield* pending, 0)
+      })
+    )
 
-const test = <E>(name: string, effect: Effect.Effect<unknown, E, Services>, timeout?: number) => {
-  it.live(
-    name,
-    () => effect.pipe(Effect.scoped, Effect.provide(Layer.merge(sharing, ProcessLayer.spawn))),
-    timeout
-  )
+    test(
+      `leaves no descriptor, in any process, after ${rounds(200, 10_000)} passes`,
+      Effect.gen(function*() {
+        const { counts, serve } = yield* desk
+        const { connect } = yield* listener
+        const pass = Effect.gen(function*() {
+          const { accepted, client } = yield* connect
+          client.write("x")
+          yield* serve({ socket: accepted })
+          client.end()
+          assert.match(yield* textOf(client), /^\d+:x$/)
+        })
+        yield* pass
+        const before = [descriptors(), (yield* counts()).descriptors]
+        for (let i = 0; i < rounds(200, 10_000); i++) yield* pass
+        yield* waitUntil(Effect.map(counts(), (theirs) => {
+          const after = [descriptors(), theirs.descriptors]
+          return after.every((count, i) => count <= before[i]!)
+        }))
+      }),
+      rounds(60_000, 600_000)
+    )
+  })
+
+  describe.runIf(way.available)(`a listening server, ${way.name}`, () => {
+    test(
+      "accepts in two processes, and in one alone when the other has closed it",
+      Effect.gen(function*() {
+        const { accept, accepted } = yield* desk
+        const { port, server } = yield* listener
+        yield* accept({ server, count: 20 })
+        // Its owner here is gone, and nobody is refused.
+        server.close()
+        const answers = yield* Effect.forEach(
+          Array.from({ length: 20 }, () => Effect.suspend(() => textOf(Net.connect(port, "127.0.0.1")))),
+          (answer) => answer,
+          { concurrency: 4 }
+        )
+        assert.strictEqual(new Set(answers).size, 1)
+        assert.notStrictEqual(answers[0], String(process.pid))
+        yield* accepted()
+      })
+    )
+
+    test(
+      "that does not listen cannot be sent",
+      Effect.gen(function*() {
+        const { accept } = yield* desk
+        assert.include(yield* issueOf(accept({ server: Net.createServer(), count: 1 })), "does not listen")
+      })
+    )
+  })
+
+  describe.runIf(way.available)(`a socket for datagrams, ${way.name}`, () => {
+    test(
+      "sends from another process with the same port",
+      Effect.gen(function*() {
+        const { send } = yield* desk
+        const bound = Effect.acquireRelease(
+          Effect.promise(async () => {
+            const socket = Dgram.createSocket("udp4")
+            socket.bind(0, "127.0.0.1")
+            await once(socket, "listening")
+            return socket
+          }),
+          (socket) => Effect.sync(() => socket.close())
+        )
+        const [sender, receiver] = [yield* bound, yield* bound]
+        const message = once(receiver, "message") as Promise<[Buffer, Dgram.RemoteInfo]>
+        yield* send({ socket: sender, port: receiver.address().port, text: "hello" })
+        const [bytes, { port }] = yield* Effect.promise(() => message)
+        assert.deepStrictEqual([bytes.toString(), port], ["hello", sender.address().port])
+        const unbound = Dgram.createSocket("udp4")
+        assert.include(yield* issueOf(send({ socket: unbound, port: 1, text: "" })), "not bound")
+        unbound.close()
+      })
+    )
+  })
 }
 
-const desk = Effect.map(Layer.build(onProcess()), (context) => Context.get(context, Desk))
+const test = testWith(byDescriptors)
+const desk = deskOf(byDescriptors)
 
-const descriptors = () => Fs.readdirSync("/proc/self/fd").length
-
-/** A server, and both ends of its next connections. */
-const listener = Effect.acquireRelease(
-  Effect.promise(async () => {
-    const server = Net.createServer({ pauseOnConnect: true })
-    server.listen(0, "127.0.0.1")
-    await once(server, "listening")
-    const port = (server.address() as Net.AddressInfo).port
-    const connect = async () => {
-      const client = Net.connect(port, "127.0.0.1")
-      const [accepted] = await once(server, "connection") as [Net.Socket]
-      return { accepted, client }
-    }
-    return { server, port, connect: Effect.promise(connect) }
-  }),
-  ({ server }) => Effect.sync(() => server.close())
-)
-
-const textOf = (socket: Net.Socket): Effect.Effect<string> =>
-  Effect.promise(async () => {
-    let text = ""
-    for await (const chunk of socket) text += chunk
-    return text
-  })
-
-/** Why a message could not be sent, or read. */
-const issueOf = <A, R>(call: Effect.Effect<A, RemoteError, R>) =>
-  Effect.map(Effect.flip(call), ({ reason }) => {
-    assert.include(["EncodeFailed", "DecodeFailed"], reason._tag, reason.message)
-    return reason.message
-  })
-
-describe.runIf(canShare)("a connected socket", () => {
-  test(
-    "goes on in another process, what was read here first, and is closed here",
-    Effect.gen(function*() {
-      const { serve } = yield* desk
-      const { connect } = yield* listener
-      const { accepted, client } = yield* connect
-      client.write("unread, ")
-      accepted.resume()
-      accepted.pause()
-      yield* waitUntil(() => accepted.readableLength === 8 || (accepted.read(0), accepted.readableLength === 8))
-      yield* serve({ socket: accepted })
-      assert.isTrue(accepted.destroyed)
-      client.end("and later")
-      assert.match(yield* textOf(client), /^\d+:unread, and later$/)
-    })
-  )
-
-  test(
-    "is sent by a child in a result",
-    Effect.gen(function*() {
-      const { dial } = yield* desk
-      const { port, server } = yield* listener
-      const connected = once(server, "connection") as Promise<[Net.Socket]>
-      const socket = yield* dial({ port })
-      const [accepted] = yield* Effect.promise(() => connected)
-      socket.end("from the child's socket")
-      assert.strictEqual(yield* textOf(accepted), "from the child's socket")
-    })
-  )
-
-  test(
-    "that cannot be sent stays as it was, and says why",
-    Effect.gen(function*() {
-      const { serve } = yield* desk
-      const { connect, port } = yield* listener
-      const { accepted, client } = yield* connect
-      accepted.setEncoding("utf8")
-      assert.include(yield* issueOf(serve({ socket: accepted })), "reads texts")
-      assert.isFalse(accepted.destroyed)
-      const unconnected = Net.connect(port, "127.0.0.1").on("error", () => {})
-      assert.include(yield* issueOf(serve({ socket: unconnected })), "not connected yet")
-      const tls = new Tls.TLSSocket(client).on("error", () => {})
-      assert.include(yield* issueOf(serve({ socket: tls })), "TLS")
-      accepted.destroy()
-      assert.include(yield* issueOf(serve({ socket: accepted })), "closed")
-      for (const socket of [unconnected, tls, client]) socket.destroy()
-      const { pending } = yield* ResourceSharer.ResourceSharer
-      assert.strictEqual(yield* pending, 0)
-    })
-  )
-
-  test(
-    `leaves no descriptor, in any process, after ${rounds(200, 10_000)} passes`,
-    Effect.gen(function*() {
-      const { counts, serve } = yield* desk
-      const { connect } = yield* listener
-      const pass = Effect.gen(function*() {
-        const { accepted, client } = yield* connect
-        client.write("x")
-        yield* serve({ socket: accepted })
-        client.end()
-        assert.match(yield* textOf(client), /^\d+:x$/)
-      })
-      yield* pass
-      const before = [descriptors(), (yield* counts()).descriptors]
-      for (let i = 0; i < rounds(200, 10_000); i++) yield* pass
-      yield* waitUntil(Effect.map(counts(), (theirs) => {
-        const after = [descriptors(), theirs.descriptors]
-        return after.every((count, i) => count <= before[i]!)
-      }))
-    }),
-    rounds(60_000, 600_000)
-  )
-})
-
-describe.runIf(canShare)("a listening server", () => {
-  test(
-    "accepts in two processes, and in one alone when the other has closed it",
-    Effect.gen(function*() {
-      const { accept, accepted } = yield* desk
-      const { port, server } = yield* listener
-      yield* accept({ server, count: 20 })
-      // Its owner here is gone, and nobody is refused.
-      server.close()
-      const answers = yield* Effect.forEach(
-        Array.from({ length: 20 }, () => Effect.suspend(() => textOf(Net.connect(port, "127.0.0.1")))),
-        (answer) => answer,
-        { concurrency: 4 }
-      )
-      assert.strictEqual(new Set(answers).size, 1)
-      assert.notStrictEqual(answers[0], String(process.pid))
-      yield* accepted()
-    })
-  )
-
+describe.runIf(byDescriptors.available)("a server that was received", () => {
   /** One that was received, and has accepted so many connections before anybody listens to it. */
   const early = Effect.fnUntraced(function*(count: number, options: Net.ServerOpts) {
     const server = Net.createServer(options)
@@ -233,43 +227,9 @@ describe.runIf(canShare)("a listening server", () => {
       yield* waitUntil(() => clients.every((client) => client.destroyed))
     })
   )
-
-  test(
-    "that does not listen cannot be sent",
-    Effect.gen(function*() {
-      const { accept } = yield* desk
-      assert.include(yield* issueOf(accept({ server: Net.createServer(), count: 1 })), "does not listen")
-    })
-  )
 })
 
-describe.runIf(canShare)("a socket for datagrams", () => {
-  test(
-    "sends from another process with the same port",
-    Effect.gen(function*() {
-      const { send } = yield* desk
-      const bound = Effect.acquireRelease(
-        Effect.promise(async () => {
-          const socket = Dgram.createSocket("udp4")
-          socket.bind(0, "127.0.0.1")
-          await once(socket, "listening")
-          return socket
-        }),
-        (socket) => Effect.sync(() => socket.close())
-      )
-      const [sender, receiver] = [yield* bound, yield* bound]
-      const message = once(receiver, "message") as Promise<[Buffer, Dgram.RemoteInfo]>
-      yield* send({ socket: sender, port: receiver.address().port, text: "hello" })
-      const [bytes, { port }] = yield* Effect.promise(() => message)
-      assert.deepStrictEqual([bytes.toString(), port], ["hello", sender.address().port])
-      const unbound = Dgram.createSocket("udp4")
-      assert.include(yield* issueOf(send({ socket: unbound, port: 1, text: "" })), "not bound")
-      unbound.close()
-    })
-  )
-})
-
-describe.runIf(canShare)("a descriptor", () => {
+describe.runIf(byDescriptors.available)("a descriptor", () => {
   test(
     "of a file is the same open file, with one position",
     Effect.gen(function*() {
@@ -311,7 +271,7 @@ const warm = Effect.gen(function*() {
 const open = (path: string) =>
   Effect.acquireRelease(Effect.sync(() => Fs.openSync(path, "r")), (fd) => Effect.sync(() => Fs.closeSync(fd)))
 
-describe.runIf(canShare)("a promise", () => {
+describe.runIf(byDescriptors.available)("a promise", () => {
   const refusal = (ticket: ResourceSharer.Ticket) =>
     Effect.gen(function*() {
       const { claim } = yield* ResourceSharer.ResourceSharer
@@ -349,7 +309,7 @@ describe.runIf(canShare)("a promise", () => {
       yield* Effect.gen(function*() {
         const { share } = yield* ResourceSharer.ResourceSharer
         yield* Effect.scoped(Effect.flatMap(open("/etc/hostname"), (fd) => share([fd])))
-      }).pipe(Effect.provide(Layer.fresh(sharing)))
+      }).pipe(Effect.provide(Layer.fresh(byDescriptors.layerWith({}))))
       yield* waitUntil(() => descriptors() <= before)
     })
   )
@@ -361,7 +321,8 @@ describe.runIf(canShare)("a promise", () => {
       assert.include(yield* refusal({ path: "/run/docker.sock", token }), "not one of this user's")
       assert.include(yield* refusal({ path: "../../x", token }), "not one of this user's")
       const { share } = yield* ResourceSharer.ResourceSharer
-      const { path } = yield* Effect.scoped(Effect.flatMap(open("/etc/hostname"), (fd) => share([fd])))
+      const ticket = yield* Effect.scoped(Effect.flatMap(open("/etc/hostname"), (fd) => share([fd])))
+      const path = "path" in ticket ? ticket.path : assert.fail("a ticket without a path")
       assert.include(yield* refusal({ path, token }), "claimed before, or not in time")
       assert.include(yield* refusal({ path: `${path}x`, token }), "ENOENT")
       const { reason } = yield* Effect.flip(share([]))

@@ -77,6 +77,7 @@ export interface Owner {
   readonly reaper: Reaper
   readonly fastStart: boolean
   readonly preload: ReadonlyArray<string>
+  readonly handles: boolean
   /** the level that has been set for all children, also those to come */
   minimumLogLevel: LogLevel | undefined
   /** those that have been launched and not been ended, ready or not */
@@ -131,6 +132,7 @@ const begin = (
         },
         label: [name],
         guard: owner.guard,
+        handles: owner.handles,
         context: yield* Effect.context<never>()
       }).pipe(
         Effect.onExit((exit) =>
@@ -205,7 +207,7 @@ const tooLong = (bytes: number): ProcessError =>
   })
 
 const prepare = Effect.fnUntraced(function*(
-  { directory, fastStart, guard, minimumLogLevel, preload }: Owner,
+  { directory, fastStart, guard, handles, minimumLogLevel, preload }: Owner,
   { host, mode, module, wants }: Work,
   name: string,
   identity: ReadonlyArray<number>,
@@ -220,6 +222,7 @@ const prepare = Effect.fnUntraced(function*(
     fastStart: fastStart ? { cache: CompileCache.folderBeside(directory.path) } : undefined,
     module: { url: module.url.href, export: module.export },
     preload,
+    handles,
     mode,
     host,
     wants: wants.map(({ id }) => id),

@@ -60,6 +60,7 @@ export const open = (preparation: Preparation, connection: {
   })
   return {
     run: async (exported: unknown, report: (report: Report) => void): Promise<void> => {
+      if (preparation.handles) (await import("./handleRelay.ts")).inherit()
       const exit = await Effect.runPromiseExit(inherit(preparation, serve(preparation, exported, connection, report)))
       await leave(Exit.isSuccess(exit) ? exit.value : complain(exit.cause), socket)
     }

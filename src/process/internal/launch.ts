@@ -11,6 +11,7 @@ import type { Guard } from "../../guard/internal/reaper.ts"
 import type { ProcessExited } from "../../wire/RemoteError.ts"
 import { ProcessError, SignalFailed, SpawnFailed } from "../ProcessError.ts"
 import * as ChildExit from "./exit.ts"
+import * as HandleRelay from "./handleRelay.ts"
 import * as LastWords from "./lastWords.ts"
 import * as LogChannel from "./logChannel.ts"
 import * as Logs from "./logs.ts"
@@ -54,6 +55,8 @@ export const launch = (
     readonly env: NodeJS.ProcessEnv
     readonly label: ReadonlyArray<string>
     readonly guard: Guard
+    /** whether it can send and receive handles of Node.js */
+    readonly handles: boolean
     /** whose loggers get what the child logs */
     readonly context: Context.Context<never>
   }
@@ -82,7 +85,8 @@ export const launch = (
           ...options.stdio.map((use) => use === "prefix" ? "pipe" : use),
           channel,
           options.logs === "forward" ? "pipe" : "ignore",
-          ...(extra.guard === "watchdog" ? ["pipe" as const] : [])
+          ...(extra.guard === "watchdog" ? ["pipe" as const] : []),
+          ...(extra.handles ? ["ipc" as const] : [])
         ],
         detached: options.group
       })
@@ -97,6 +101,7 @@ export const launch = (
     }
     child.once("exit", (_, signal) => giveBack(signal))
     child.on("error", () => {})
+    if (extra.handles) HandleRelay.follow(child)
     const logs = (child.stdio[LogChannel.descriptor] ?? undefined) as Readable | undefined
     if (logs !== undefined) Logs.follow(logs, { name, pid: child.pid, context: extra.context })
     resume(Effect.succeed(observe(name, options, child, child.pid, logs, oomKills)))
@@ -156,6 +161,7 @@ const observe = (
     stderrTail: tail,
     release: () => {
       for (const pipe of [child.stdin, child.stdout, child.stderr, logs]) pipe?.destroy()
+      if (child.connected) child.disconnect()
     },
     exit: Deferred.await(exit),
     exited: () => exited,

@@ -21,6 +21,8 @@ export interface Preparation {
   readonly module: { readonly url: string; readonly export: string }
   /** URLs of modules that are loaded before it */
   readonly preload: ReadonlyArray<string>
+  /** whether `process.send` leads to the parent's handleRelay.ts */
+  readonly handles: boolean
   /** a process for one call, whose outcome is its exit code, or one that serves until it is told to end */
   readonly mode: "call" | "serve"
   /** the file of the library that hosts the module, without its extension; default as services and functions */

@@ -1,15 +1,13 @@
-/** Sockets of Node.js, taken apart into a descriptor and what only this process knows of them, and put together again. */
+/** Sockets of Node.js, taken apart into what a carrier carries and what only this process knows of them, and put together again. */
 import * as Effect from "effect/Effect"
 import * as Dgram from "node:dgram"
-import * as Fs from "node:fs"
 import * as Net from "node:net"
+import type { Handle } from "../../process/internal/handleRelay.ts"
 import { NotShareable, type ResourceError } from "../ResourceError.ts"
 import type { Ticket } from "../ResourceSharer.ts"
 import { attempt, because, fail, systemCallFailed } from "./because.ts"
+import type { Arrived, Put } from "./carrier.ts"
 import * as Handles from "./handles.ts"
-
-/** Promises a duplicate of a descriptor, in one step; see sharer.ts. */
-type Put = (descriptors: ReadonlyArray<number>) => Ticket
 
 const refuse = (resource: string, detail: string) => fail(new NotShareable({ resource, detail }))
 
@@ -43,38 +41,50 @@ export const takeSocket = (socket: Net.Socket, put: Put): Effect.Effect<Connecte
     Effect.suspend(() => {
       if ("encrypted" in socket) return refuse(name, "TLS has its keys in this process")
       if (socket.connecting) return refuse(name, "it is not connected yet")
-      const descriptor = Handles.ofSocket(socket)
-      if (socket.destroyed || descriptor === undefined) return refuse(name, "it is closed")
+      const handle = Handles.ofSocket(socket)
+      if (socket.destroyed || handle === undefined) return refuse(name, "it is closed")
       if (socket.writableEnded) return refuse(name, "its end has been written")
       if (socket.readableEncoding !== null) return refuse(name, "it reads texts, whose bytes are not there any more")
-      return attempt(() => {
-        const ticket = put([descriptor])
+      return Effect.flatten(attempt(() => {
+        const promised = put({
+          name,
+          descriptor: handle.fd,
+          handle: () => Handles.takeFromSocket(socket, handle),
+          leaves: true
+        })
         // In one step with the promise: nothing is read here from now on.
         socket.pause()
         const chunks: Array<Uint8Array> = []
         for (let chunk; (chunk = socket.read() as Uint8Array | null) !== null;) chunks.push(chunk)
         const { allowHalfOpen } = socket
         socket.destroy()
-        return { ticket, head: new Uint8Array(Buffer.concat(chunks)), allowHalfOpen }
-      })
+        const head = new Uint8Array(Buffer.concat(chunks))
+        return Effect.map(promised, (ticket) => ({ ticket, head, allowHalfOpen }))
+      }))
     })
   )
 }
 
-/** Takes the descriptor over. It reads when somebody does. */
+/** Takes over what arrived. It reads when somebody does. */
 export const makeSocket = (
-  descriptor: number,
+  arrived: Arrived,
   { allowHalfOpen, head }: Pick<ConnectedSocket, "allowHalfOpen" | "head">
 ): Effect.Effect<Net.Socket, ResourceError> =>
   orClose(
-    descriptor,
+    arrived,
     attempt(() => {
-      const socket = new Net.Socket({ fd: descriptor, allowHalfOpen, readable: true, writable: true })
+      const socket = new Net.Socket({ ...streamOf(arrived), allowHalfOpen, readable: true, writable: true })
       socket.pause()
       if (head.length > 0) socket.unshift(head)
       return socket
     })
   )
+
+/** `handle` is what `node:child_process` makes sockets of, and no public option. */
+const streamOf = (arrived: Arrived): { readonly fd: number } => {
+  const isHandle = "readStart" in arrived
+  return (isHandle ? { handle: arrived } : { fd: arrived.fd }) as { readonly fd: number }
+}
 
 // ---------------------------------------------------------------------------------------------- listening servers
 
@@ -87,23 +97,20 @@ export interface ListeningServer {
 /** The server goes on here, too: whoever is faster accepts. */
 export const shareServer = (server: Net.Server, put: Put): Effect.Effect<ListeningServer, ResourceError> =>
   Effect.suspend(() => {
-    const descriptor = Handles.ofSocket(server)
-    if (descriptor === undefined) return refuse("a server", "it does not listen")
+    const handle = Handles.ofSocket(server)
+    if (handle === undefined) return refuse("a server", "it does not listen")
     const { allowHalfOpen = false, pauseOnConnect = false } = server as {
       readonly allowHalfOpen?: boolean
       readonly pauseOnConnect?: boolean
     }
-    return Effect.map(attempt(() => put([descriptor])), (ticket) => ({ ticket, allowHalfOpen, pauseOnConnect }))
+    return Effect.map(shared(put, "a server", handle), (ticket) => ({ ticket, allowHalfOpen, pauseOnConnect }))
   })
 
 export const makeServer = (
-  descriptor: number,
+  arrived: Arrived,
   { allowHalfOpen, pauseOnConnect }: Omit<ListeningServer, "ticket">
 ): Effect.Effect<Net.Server, ResourceError> =>
-  orClose(
-    descriptor,
-    started(keeping({ allowHalfOpen, pauseOnConnect }), (server) => server.listen({ fd: descriptor }))
-  )
+  orClose(arrived, started(keeping({ allowHalfOpen, pauseOnConnect }), (server) => server.listen(arrived)))
 
 /** A server that keeps what it accepts, unread, until somebody listens: it would be open and nobody's. */
 const keeping = ({ allowHalfOpen, pauseOnConnect }: Omit<ListeningServer, "ticket">): Net.Server => {
@@ -145,20 +152,17 @@ export interface DatagramSocket {
 /** The socket goes on here, too: a datagram arrives at one of them. */
 export const shareDatagramSocket = (socket: Dgram.Socket, put: Put): Effect.Effect<DatagramSocket, ResourceError> =>
   Effect.suspend(() => {
-    const descriptor = Handles.ofDatagramSocket(socket)
-    if (descriptor === undefined) return refuse("a socket for datagrams", "it is not bound")
+    const handle = Handles.ofDatagramSocket(socket)
+    if (handle === undefined) return refuse("a socket for datagrams", "it is not bound")
     const { type } = socket as unknown as { readonly type: DatagramSocket["type"] }
-    return Effect.map(attempt(() => put([descriptor])), (ticket) => ({ ticket, type }))
+    return Effect.map(shared(put, "a socket for datagrams", handle), (ticket) => ({ ticket, type }))
   })
 
 export const makeDatagramSocket = (
-  descriptor: number,
+  arrived: Arrived,
   { type }: Omit<DatagramSocket, "ticket">
 ): Effect.Effect<Dgram.Socket, ResourceError> =>
-  orClose(
-    descriptor,
-    started(Dgram.createSocket({ type }), (socket) => socket.bind({ fd: descriptor }))
-  )
+  orClose(arrived, started(Dgram.createSocket({ type }), (socket) => socket.bind(arrived)))
 
 // ---------------------------------------------------------------------------------------------- descriptors
 
@@ -169,12 +173,19 @@ export const shareDescriptor = (
 ): Effect.Effect<{ readonly ticket: Ticket }, ResourceError> =>
   descriptor === undefined
     ? refuse("a descriptor", "it is closed")
-    : Effect.map(attempt(() => put([descriptor])), (ticket) => ({ ticket }))
+    : Effect.map(
+      Effect.flatten(attempt(() => put({ name: "a descriptor", descriptor, leaves: false }))),
+      (ticket) => ({ ticket })
+    )
 
 // ---------------------------------------------------------------------------------------------- all
 
-const orClose = <A>(descriptor: number, made: Effect.Effect<A, ResourceError>): Effect.Effect<A, ResourceError> =>
-  Effect.tapError(made, () => Effect.sync(() => Fs.closeSync(descriptor)))
+/** What both processes have then. */
+const shared = (put: Put, name: string, handle: Handle): Effect.Effect<Ticket, ResourceError> =>
+  Effect.flatten(attempt(() => put({ name, descriptor: handle.fd, handle: () => handle, leaves: false })))
+
+const orClose = <A>(arrived: Arrived, made: Effect.Effect<A, ResourceError>): Effect.Effect<A, ResourceError> =>
+  Effect.tapError(made, () => Effect.sync(() => arrived.close()))
 
 const started = <S extends Net.Server | Dgram.Socket>(
   socket: S,

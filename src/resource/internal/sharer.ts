@@ -12,20 +12,19 @@ import { strangersLimit } from "../../connection/internal/options.ts"
 import * as OwnAddresses from "../../connection/internal/ownAddresses.ts"
 import * as RealTime from "../../wire/internal/realTime.ts"
 import { type ResourceError, SharingFailed, TicketRefused } from "../ResourceError.ts"
-import { attempt, because } from "./because.ts"
+import type * as ResourceSharer from "../ResourceSharer.ts"
+import { attempt, because, fail } from "./because.ts"
 import * as Handles from "./handles.ts"
 import type { Sockets } from "./sockets.ts"
-
-export type Ticket = Desk.Ticket
 
 export interface Sharer {
   /**
    * Opens the desk, and gives what promises duplicates of descriptors, in one step; it throws what the system throws.
    * Whoever has them may close them at once.
    */
-  readonly opened: Effect.Effect<(descriptors: ReadonlyArray<number>) => Ticket, ResourceError>
+  readonly opened: Effect.Effect<(descriptors: ReadonlyArray<number>) => Desk.Ticket, ResourceError>
   /** Fetches them; they belong to the caller. */
-  readonly claim: (ticket: Ticket) => Effect.Effect<ReadonlyArray<number>, ResourceError>
+  readonly claim: (ticket: ResourceSharer.Ticket) => Effect.Effect<ReadonlyArray<number>, ResourceError>
   /** how many promises wait */
   readonly waiting: () => number
 }
@@ -38,6 +37,8 @@ const pause = 10
 
 /** descriptors in one message of the kernel's */
 export const most = 253
+
+const ofFamily = "it is a handle of Node.js, which only `ResourceSharer.layerRelated` fetches"
 
 /** What the receiver says, as a message of CPython's frames, when nobody but itself reads its end of the connection. */
 const ready = Uint8Array.of(0, 0, 0, 1, 1)
@@ -62,7 +63,8 @@ export const make = Effect.fnUntraced(
       })
     )
 
-    const claim = Effect.fnUntraced(function*(ticket: Ticket) {
+    const claim = Effect.fnUntraced(function*(ticket: ResourceSharer.Ticket) {
+      if (!("path" in ticket)) return yield* fail(new TicketRefused({ peer: "its root", detail: ofFamily }))
       const { path } = ticket
       const address = Address.unix(path)
       const peer = Address.format(address)
@@ -117,7 +119,7 @@ const close = (descriptor: number): void => {
 /** Whoever is gone meanwhile gets nothing, and nobody else will. */
 const hand = (sockets: Sockets, link: Link, descriptors: ReadonlyArray<number>): void => {
   const { stream } = link.move()
-  const connection = stream instanceof Net.Socket ? Handles.ofSocket(stream) : undefined
+  const connection = stream instanceof Net.Socket ? Handles.ofSocket(stream)?.fd : undefined
   try {
     if (connection !== undefined) sockets.send(connection, Uint8Array.of(descriptors.length & 0xff), descriptors)
   } catch (error) {
