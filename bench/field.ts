@@ -1,14 +1,12 @@
 /** Who runs in a contest between workers. */
 import * as Effect from "effect/Effect"
-import { type Contest, type Measure, openAll } from "./harness.ts"
+import { able, type Contest, type Discipline as DisciplineOf, openAll } from "./harness.ts"
 import { ours } from "./ours/index.ts"
 import type { Solution, Worker } from "./worker.ts"
 
 type Solutions = Readonly<Record<string, Solution>>
-type Workers = Readonly<Record<string, Worker>>
 
-/** What to measure of a worker: nothing when it cannot do that. */
-export type Discipline = (worker: Worker) => Measure | undefined
+export type Discipline = DisciplineOf<Worker>
 
 /** Opens us (as we usually are, or otherwise), peers and floors; then everybody who can takes part in a discipline. */
 export const open = Effect.fnUntraced(
@@ -16,17 +14,10 @@ export const open = Effect.fnUntraced(
     const us = yield* solutions.ours ?? ours
     const peers = yield* openAll(solutions.peers)
     const floors = yield* openAll(solutions.floors)
-    const among = (workers: Workers, discipline: Discipline): Record<string, Measure> =>
-      Object.fromEntries(
-        Object.entries(workers).flatMap(([name, worker]) => {
-          const measure = discipline(worker)
-          return measure === undefined ? [] : [[name, measure]]
-        })
-      )
     return (discipline: Discipline): Pick<Contest, "ours" | "peers" | "floors"> => ({
       ours: discipline(us)!,
-      peers: among(peers, discipline),
-      floors: among(floors, discipline)
+      peers: able(peers, discipline),
+      floors: able(floors, discipline)
     })
   }
 )

@@ -40,16 +40,28 @@ export interface Contest {
   readonly floors: Readonly<Record<string, Measure>>
 }
 
-/** The contests of us and of these, each measured by what is asked of whoever takes part. */
+/** What to measure of whoever takes part: nothing when he cannot do that. */
+export type Discipline<A> = (entrant: A) => Measure | undefined
+
+/** Those who can do it. */
+export const able = <A>(entrants: Readonly<Record<string, A>>, discipline: Discipline<A>): Record<string, Measure> =>
+  Object.fromEntries(
+    Object.entries(entrants).flatMap(([name, entrant]) => {
+      const measure = discipline(entrant)
+      return measure === undefined ? [] : [[name, measure]]
+    })
+  )
+
+/** The contests of us and of those of these who can take part. */
 export const among = <A>(us: A, peers: Readonly<Record<string, A>>, rounds: number) =>
 (
   shape: Pick<Contest, "name" | "unit" | "better">,
-  measure: (entrant: A) => Measure
+  discipline: Discipline<A>
 ): Contest => ({
   ...shape,
   rounds,
-  ours: measure(us),
-  peers: Object.fromEntries(Object.entries(peers).map(([name, peer]) => [name, measure(peer)])),
+  ours: discipline(us)!,
+  peers: able(peers, discipline),
   floors: {}
 })
 

@@ -12,13 +12,24 @@ import { calls } from "./cases/calls.ts"
 import { connection } from "./cases/connection.ts"
 import { manager } from "./cases/manager.ts"
 import { memory } from "./cases/memory.ts"
+import { resources } from "./cases/resources.ts"
 import { start } from "./cases/start.ts"
 import { streams } from "./cases/streams.ts"
 import { telemetry } from "./cases/telemetry.ts"
 import { type Case, measure, type Row } from "./harness.ts"
 import * as Report from "./report.ts"
 
-const cases: Readonly<Record<string, Case>> = { start, calls, streams, bytes, memory, connection, manager, telemetry }
+const cases: Readonly<Record<string, Case>> = {
+  start,
+  calls,
+  streams,
+  bytes,
+  memory,
+  connection,
+  manager,
+  resources,
+  telemetry
+}
 
 const usage = `Usage: npm run bench -- [CASE ...] [--quick] [--json | --publish]
 

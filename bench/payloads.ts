@@ -58,6 +58,13 @@ const dataOf = (size: number): Uint8Array => {
   return data
 }
 
+/** Whether each page but the first begins as it should. */
+const arePages = (bytes: Uint8Array, size: number): boolean => {
+  if (bytes.length !== size) return false
+  for (let i = pageSize; i < size; i += pageSize) if (bytes[i] !== byteAt(i)) return false
+  return true
+}
+
 /** Bytes whose every page is looked at. */
 export const bytes = (size: number): Payload<Uint8Array> => {
   const data = dataOf(size)
@@ -67,10 +74,15 @@ export const bytes = (size: number): Payload<Uint8Array> => {
       data[0] = n
       return data
     },
-    isAnswer: (answer, n) => {
-      if (!(answer instanceof Uint8Array) || answer.length !== size || answer[0] !== (n & 255)) return false
-      for (let i = pageSize; i < size; i += pageSize) if (answer[i] !== byteAt(i)) return false
-      return true
-    }
+    isAnswer: (answer, n) => answer instanceof Uint8Array && answer[0] === (n & 255) && arePages(answer, size)
   }
 }
+
+/** The same, of which only the number comes back. */
+export const seen = (size: number): Payload<Uint8Array> => ({
+  ...bytes(size),
+  isAnswer: (answer, n) => answer === (n & 255)
+})
+
+/** Looks at every page of what `seen` sends; the answer to it. */
+export const see = (bytes: Uint8Array, size: number): number | undefined => arePages(bytes, size) ? bytes[0] : undefined

@@ -1,7 +1,10 @@
+import type * as Net from "node:net"
 import * as Payloads from "../payloads.ts"
 
 type Question =
   | { readonly echo: unknown }
+  | { readonly see: Uint8Array }
+  | { readonly socket: number }
   | { readonly numbers: { readonly count: number; readonly chunk: number } }
   | { readonly blobs: { readonly count: number; readonly size: number } }
   | { readonly lines: { readonly count: number } }
@@ -16,8 +19,10 @@ const send = (message: unknown): Promise<void> | undefined => {
 /** who is gone needs no answer */
 const ignore = () => undefined
 
-process.on("message", async (question: Question) => {
+process.on("message", async (question: Question, handle?: Net.Socket) => {
   if ("echo" in question) return process.send!(question.echo, ignore)
+  if ("see" in question) return process.send!(Payloads.see(question.see, question.see.length), ignore)
+  if ("socket" in question) return handle!.end(Uint8Array.of(question.socket), () => handle!.destroy())
   if ("numbers" in question) {
     const { chunk, count } = question.numbers
     for (let n = 0; n < count; n += chunk) {

@@ -5,11 +5,14 @@ import logging
 import logging.handlers
 import multiprocessing
 import os
+import socket
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from multiprocessing.connection import Client, Listener
 from multiprocessing.managers import BaseManager, SyncManager
+from multiprocessing.reduction import recv_handle, send_handle
+from multiprocessing.shared_memory import SharedMemory
 from threading import Barrier, Event
 
 context = multiprocessing.get_context("spawn")
@@ -37,6 +40,18 @@ def byte_at(index):
 def make_bytes(size):
     pages = [bytes([byte_at(start)]) * min(4096, size - start) for start in range(0, size, 4096)]
     return b"".join(pages)
+
+
+expected_pages = {}
+
+
+def see(data, size):
+    """Looks at a byte of each page; the first is its answer."""
+    if size not in expected_pages:
+        expected_pages[size] = bytes(byte_at(start) for start in range(4096, size, 4096))
+    check(len(data) >= size, True)
+    check(bytes(data[4096:size:4096]), expected_pages[size])
+    return data[0]
 
 
 def tiny(n):
@@ -73,7 +88,20 @@ def answer_once(connection, payload):
     connection.send(payload)
 
 
+def see_segment(connection, name, size):
+    segment = SharedMemory(name)
+    connection.send(see(segment.buf, size))
+    return segment
+
+
+def take_sockets(connection, how, count):
+    for n in range(count):
+        with connection.recv() if how == "pickled" else socket.socket(fileno=recv_handle(connection)) as taken:
+            taken.send(bytes([n & 255]))
+
+
 def answer_all(connection):
+    kept = {}
     try:
         while True:
             question = connection.recv()
@@ -82,6 +110,19 @@ def answer_all(connection):
             elif "bytes" in question:
                 for _ in range(question["bytes"]):
                     connection.send_bytes(connection.recv_bytes())
+            elif "sent" in question:
+                for _ in range(question["sent"]):
+                    connection.send(see(connection.recv_bytes(), question["size"]))
+            elif "kept" in question:
+                name, size = question["kept"], question["size"]
+                if name in kept:
+                    connection.send(see(kept[name].buf, size))
+                else:
+                    kept[name] = see_segment(connection, name, size)
+            elif "fresh" in question:
+                see_segment(connection, question["fresh"], question["size"]).close()
+            elif "sockets" in question:
+                take_sockets(connection, question["how"], question["sockets"])
             elif "numbers" in question:
                 count, chunk = question["numbers"], question["chunk"]
                 for first in range(1, count + 1, chunk):
@@ -91,7 +132,8 @@ def answer_all(connection):
                 for _ in range(question["blobs"]):
                     connection.send_bytes(blob)
     except EOFError:
-        pass
+        for segment in kept.values():
+            segment.close()
 
 
 def listen(started):
@@ -189,6 +231,8 @@ class Opened:
         self._listener = None
         self._keeper = None
         self._logging = None
+        self._kept = {}
+        self._segments = 0
 
     def child(self):
         if self._child is None:
@@ -207,6 +251,15 @@ class Opened:
             self._keeper = SyncManager(ctx=context)
             self._keeper.start()
         return self._keeper
+
+    def fresh(self, size):
+        self._segments += 1
+        return SharedMemory(f"{sys.argv[1]}-{self._segments}", create=True, size=size)
+
+    def kept(self, size):
+        if size not in self._kept:
+            self._kept[size] = self.fresh(size)
+        return self._kept[size]
 
     def logging(self):
         if self._logging is None:
@@ -235,6 +288,9 @@ class Opened:
             self._keeper.shutdown()
         if self._logging is not None:
             self._logging.end()
+        for segment in self._kept.values():
+            segment.close()
+            segment.unlink()
 
 
 opened = Opened()
@@ -299,6 +355,70 @@ def blobs(size, count):
     for _ in range(count):
         check(connection.recv_bytes(), blob)
     return millis_since(begin)
+
+
+def send(connection, data):
+    connection.send_bytes(data)
+    return connection.recv()
+
+
+def fill_kept(connection, data):
+    segment = opened.kept(len(data))
+    segment.buf[: len(data)] = data
+    connection.send({"kept": segment.name, "size": len(data)})
+    return connection.recv()
+
+
+def fill_fresh(connection, data):
+    segment = opened.fresh(len(data))
+    try:
+        segment.buf[: len(data)] = data
+        connection.send({"fresh": segment.name, "size": len(data)})
+        return connection.recv()
+    finally:
+        segment.close()
+        segment.unlink()
+
+
+def seen_bytes(how, size, count):
+    connection = opened.child().connection
+    data = bytearray(make_bytes(size))
+    hand = {"sent": send, "kept": fill_kept, "fresh": fill_fresh}[how]
+    begin = time.perf_counter()
+    if how == "sent":
+        connection.send({"sent": count, "size": size})
+    for n in range(count):
+        data[0] = n & 255
+        check(hand(connection, data), n & 255)
+    return millis_since(begin)
+
+
+def pass_socket(child, how, there):
+    if how == "pickled":
+        child.connection.send(there)
+    else:
+        send_handle(child.connection, there.fileno(), child.process.pid)
+    there.close()
+
+
+def sockets(how, count, at_a_time):
+    child = opened.child()
+    batch = 100
+    taken = 0
+    for first in range(0, count, batch):
+        pairs = [socket.socketpair() for _ in range(min(batch, count - first))]
+        begin = time.perf_counter()
+        child.connection.send({"sockets": len(pairs), "how": how})
+        passed = 0
+        for n, (here, _) in enumerate(pairs):
+            for _, there in pairs[passed : n + at_a_time]:
+                pass_socket(child, how, there)
+            passed = n + at_a_time
+            check(here.recv(1), bytes([n & 255]))
+        taken += millis_since(begin)
+        for here, _ in pairs:
+            here.close()
+    return taken
 
 
 def lines(count):
@@ -424,6 +544,8 @@ measures = {
         echo_bytes,
         numbers,
         blobs,
+        seen_bytes,
+        sockets,
         lines,
         handshakes,
         value_gets,

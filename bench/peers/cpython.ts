@@ -1,19 +1,35 @@
 /** CPython's multiprocessing, where there is a python3. */
 import * as Effect from "effect/Effect"
 import * as ChildProcess from "node:child_process"
+import { randomUUID } from "node:crypto"
+import { readdirSync, rmSync } from "node:fs"
 import { createInterface } from "node:readline"
 import type { Idle, Keeper } from "../keeper.ts"
+import type { Porter } from "../porter.ts"
 import type { Talker } from "../talker.ts"
 import type { Solution, Timed } from "../worker.ts"
 import * as Child from "./child.ts"
 
 type Answer = { readonly value: number } | { readonly error: string }
 
+const shared = "/dev/shm"
+
+/** What segments are called that a Python makes, which is killed with its resource tracker when it must be. */
+const segments = Effect.acquireRelease(
+  Effect.sync(() => `emp-bench-${randomUUID()}`),
+  (prefix) =>
+    Effect.sync(() => {
+      if (process.platform !== "linux") return
+      for (const name of readdirSync(shared)) if (name.startsWith(prefix)) rmSync(`${shared}/${name}`)
+    })
+)
+
 /** A CPython that measures; one measurement at a time. */
 export const cpython = Effect.gen(function*() {
+  const prefix = yield* segments
   const child = yield* Child.scoped(
     () =>
-      ChildProcess.spawn("python3", [Child.file("./cpython.py")], {
+      ChildProcess.spawn("python3", [Child.file("./cpython.py"), prefix], {
         stdio: ["pipe", "pipe", "inherit"],
         detached: true
       }),
@@ -83,3 +99,19 @@ export const cpythonKeeper = Effect.map(cpython, (measure): Keeper => {
 /** It keeps no garbage, so it need not rest. */
 export const cpythonIdle: Idle = (count) =>
   Effect.scoped(Effect.flatMap(cpython, (measure) => measure("idle_proxies", count)))
+
+/** A child at the other end of a `Pipe`: bytes by it or by `shared_memory`, sockets pickled, which it fetches. */
+export const cpythonPorter = Effect.map(cpython, (measure): Porter => {
+  const bytes = (how: string) => (size: number) => (count: number) => measure("seen_bytes", how, size, count)
+  return {
+    sent: bytes("sent"),
+    kept: bytes("kept"),
+    fresh: bytes("fresh"),
+    sockets: (count, inFlight) => measure("sockets", "pickled", count, inFlight)
+  }
+})
+
+/** Sockets by `reduction.send_handle`: descriptors over the `Pipe` itself. */
+export const cpythonHandles = Effect.map(cpython, (measure): Porter => ({
+  sockets: (count, inFlight) => measure("sockets", "handles", count, inFlight)
+}))
