@@ -36,17 +36,19 @@ export const segments: Part<"kept" | "fresh"> = Effect.gen(function*() {
   const { seeFresh, seeKept } = Context.get(context, SegmentReader)
   const made = yield* Effect.provide(keeping((size: number) => SharedMemory.make({ size })), context)
   const kept = (size: number) =>
-    W.echoByEffect(seen(size), (data) =>
-      Effect.flatMap(made(size), ({ bytes, name }) => {
-        bytes.set(data)
-        return seeKept({ name, size })
-      }))
+    W.echoByEffect(
+      seen(size),
+      (data) =>
+        Effect.flatMap(made(size), (segment) =>
+          Effect.andThen(SharedMemory.write(segment, data), seeKept({ name: segment.name, size })))
+    )
   const fresh = (size: number) =>
-    W.echoByEffect(seen(size), (data) =>
-      Effect.scoped(Effect.flatMap(SharedMemory.make({ size }), (segment) => {
-        segment.bytes.set(data)
-        return seeFresh({ segment })
-      })).pipe(Effect.provide(context)))
+    W.echoByEffect(
+      seen(size),
+      (data) =>
+        Effect.scoped(Effect.flatMap(SharedMemory.make({ size }), (segment) =>
+          Effect.andThen(SharedMemory.write(segment, data), seeFresh({ segment })))).pipe(Effect.provide(context))
+    )
   return { kept, fresh }
 })
 

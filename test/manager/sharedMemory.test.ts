@@ -18,6 +18,7 @@ import * as Fs from "node:fs"
 import { live as cameraHere } from "../fixtures/shared/camera.live.ts"
 import { Camera } from "../fixtures/shared/camera.ts"
 import { natively } from "../support/natively.ts"
+import { canTouch, touchedKiB } from "../support/touched.ts"
 
 const canShare = await natively("segments of managers")
 
@@ -52,6 +53,8 @@ for (const [where, manager] of managers) {
         const made = yield* Scope.provide(RemoteSharedMemory.make({ size: 100 }), scope)
         assert.strictEqual(makerOf(made) === process.pid, where === "in this process")
         assert.strictEqual(made.size, 100)
+        // who asked for it touches it, and not the manager
+        if (canTouch) assert.strictEqual(touchedKiB(makerOf(made), `/dev/shm/${made.name}`), 0)
         assert.isTrue(made.bytes.every((byte) => byte === 0))
         made.bytes[0] = 1
         assert.strictEqual((yield* SharedMemory.attach(made.name)).bytes[0], 1)

@@ -19,6 +19,7 @@ import { removed, startIn } from "../support/owned.ts"
 import { runCommand } from "../support/program.ts"
 import { fixture, pythons, talk } from "../support/pythons.ts"
 import { folder, leftBehind } from "../support/spawned.ts"
+import { canTouch, touchedKiB } from "../support/touched.ts"
 
 const canShare = await natively("SharedMemory")
 const canSeal = await natively("SharedMemory with sealed", "sealedMemory")
@@ -240,6 +241,68 @@ describe.runIf(canShare)("a segment", () => {
   )
 })
 
+describe.runIf(canShare && canTouch)("the memory of a segment", () => {
+  live(
+    "is touched where it is made, and not where it is attached",
+    Effect.gen(function*() {
+      for (const sealed of canSeal ? [false, true] as const : [false] as const) {
+        const size = 3 * 4096 * 1024
+        const made = yield* SharedMemory.make(sealed ? { size, sealed } : { size })
+        const file = sealed ? made.name.replace(/^memfd:(\d+):(\d+):.*$/, "/proc/$1/fd/$2") : fileOf(made)
+        assert.strictEqual(touchedKiB(process.pid, file), size / 1024)
+        const attached = yield* SharedMemory.attach(made.name)
+        assert.strictEqual(touchedKiB(process.pid, file), size / 1024)
+        assert.isTrue(attached.bytes.every((byte) => byte === 0))
+        assert.strictEqual(touchedKiB(process.pid, file), 2 * size / 1024)
+      }
+    })
+  )
+})
+
+describe.runIf(canShare)("bytes that are written", () => {
+  live(
+    "are where they should be, and nowhere else",
+    Effect.gen(function*() {
+      const segment = yield* SharedMemory.make({ size: 10 })
+      yield* SharedMemory.write(segment, Uint8Array.of(1, 2, 3))
+      yield* SharedMemory.write(segment, Uint8Array.of(0, 4, 5, 0).subarray(1, 3), { offset: 8 })
+      yield* SharedMemory.write(segment, new Uint8Array(0), { offset: 10 })
+      assert.deepStrictEqual([...segment.bytes], [1, 2, 3, 0, 0, 0, 0, 0, 4, 5])
+      // from where they go to
+      yield* SharedMemory.write(segment, segment.bytes.subarray(0, 9), { offset: 1 })
+      assert.deepStrictEqual([...segment.bytes], [1, 1, 2, 3, 0, 0, 0, 0, 0, 4])
+      const other = yield* SharedMemory.make({ size: 10 })
+      yield* SharedMemory.write(other, segment.bytes)
+      assert.deepStrictEqual(other.bytes, segment.bytes)
+      const many = Uint8Array.from({ length: 5_000_001 }, (_, i) => i % 251)
+      const large = yield* SharedMemory.make({ size: many.length + 1 })
+      yield* SharedMemory.write(large, many, { offset: 1 })
+      assert.strictEqual(Buffer.compare(large.bytes.subarray(1), many), 0)
+      assert.strictEqual(large.bytes[0], 0)
+    })
+  )
+
+  live(
+    "must have room",
+    Effect.gen(function*() {
+      const scope = yield* Scope.make()
+      const segment = yield* Scope.provide(SharedMemory.make({ size: 10 }), scope)
+      for (const offset of [-1, 0.5, 8, 11, NaN]) {
+        const reason = yield* reasonOf(SharedMemory.write(segment, Uint8Array.of(1, 2, 3), { offset }))
+        assert.deepInclude(reason, { _tag: "InvalidOption", option: "offset" }, String(offset))
+      }
+      // what a segment has beyond its size is no part of it
+      assert.isAbove(segment.buffer.byteLength, 11)
+      const reason = yield* reasonOf(SharedMemory.write(segment, new Uint8Array(11).fill(1)))
+      assert.deepInclude(reason, { _tag: "InvalidOption", option: "offset" })
+      assert.isTrue(new Uint8Array(segment.buffer).every((byte) => byte === 0))
+      yield* Scope.close(scope, Exit.void)
+      const closed = yield* reasonOf(SharedMemory.write(segment, Uint8Array.of(1)))
+      assert.deepInclude(closed, { _tag: "SegmentClosed", name: segment.name })
+    })
+  )
+})
+
 describe.runIf(canShare)("what cannot be", () => {
   live(
     "sizes: refused before anything is made",
@@ -352,23 +415,33 @@ describe.runIf(canShare)("what cannot be", () => {
     "an interruption while it is made leaves nothing",
     Effect.gen(function*() {
       const native = yield* Native.Native
-      const reserving = yield* Deferred.make<void>()
-      const system = {
-        ...native.system,
-        reserve: async (descriptor: number, length: number) => {
-          Deferred.doneUnsafe(reserving, Exit.void)
-          await native.system.reserve(descriptor, length)
+      for (const step of ["reserve", "populate"] as const) {
+        const begun = yield* Deferred.make<void>()
+        const call = native.system[step] as (...args: ReadonlyArray<unknown>) => Promise<void>
+        let atWork = false
+        const system = {
+          ...native.system,
+          [step]: async (...args: ReadonlyArray<unknown>) => {
+            Deferred.doneUnsafe(begun, Exit.void)
+            atWork = true
+            await call(...args)
+            atWork = false
+          },
+          unmap: (address: bigint, length: number) => {
+            assert.isFalse(atWork, "the system touches what is taken away")
+            native.system.unmap(address, length)
+          }
         }
+        const fiber = yield* Effect.forkScoped(
+          SharedMemory.make({ size: 64 * 2 ** 20 }).pipe(Effect.provideService(Native.Native, { ...native, system }))
+        )
+        yield* Deferred.await(begun)
+        yield* Fiber.interrupt(fiber)
+        assert.isTrue(Exit.isFailure(yield* Fiber.await(fiber)))
+        assert.deepStrictEqual(mappings(), [])
+        assert.deepStrictEqual(descriptors(), [])
+        assert.deepStrictEqual(entriesOf(process.pid), [])
       }
-      const fiber = yield* Effect.forkScoped(
-        SharedMemory.make({ size: 64 * 2 ** 20 }).pipe(Effect.provideService(Native.Native, { ...native, system }))
-      )
-      yield* Deferred.await(reserving)
-      yield* Fiber.interrupt(fiber)
-      assert.isTrue(Exit.isFailure(yield* Fiber.await(fiber)))
-      assert.deepStrictEqual(mappings(), [])
-      assert.deepStrictEqual(descriptors(), [])
-      assert.deepStrictEqual(entriesOf(process.pid), [])
     })
   )
 
@@ -526,6 +599,8 @@ describe.runIf(canShare)("the owner is killed", () => {
     "after reserve",
     "before map",
     "after map",
+    "before populate",
+    "after populate",
     "before link",
     "after link",
     "before unmap",

@@ -37,6 +37,6 @@ export const memory: BuiltIn = {
     Effect.gen(function*() {
       const { Native, SharedMemory } = yield* load
       const native = yield* Layer.buildWithScope(Native.layer, scope)
-      return new Keeper(yield* Scope.provide(Effect.provideContext(SharedMemory.make(options), native), scope))
+      return new Keeper(yield* Scope.provide(Effect.provideContext(SharedMemory.makeForOthers(options), native), scope))
     })
 }

@@ -26,6 +26,8 @@ export const isAvailable = (): boolean => "WebAssembly" in globalThis
 /** A file's memory. */
 export interface Overlay {
   readonly buffer: SharedArrayBuffer
+  /** Touches all of it, on another thread; it must stay meanwhile. */
+  readonly populate: () => Promise<void>
   /** Puts zeros in its place. Views of the buffer stay usable, in other threads too. */
   readonly remove: () => void
 }
@@ -42,6 +44,7 @@ export const make = (system: System, descriptor: number, size: number): Overlay 
   let held: SharedArrayBuffer | undefined = buffer
   return {
     buffer,
+    populate: () => system.populate(address, size),
     remove: () => {
       if (held === undefined) return
       system.unmap(address, size)

@@ -102,10 +102,20 @@ const overlay = (
     ({ remove }) => Effect.sync(remove)
   )
 
+/** Who is going to use it first: this process, or another one. */
+export type User = "here" | "elsewhere"
+
 /** Mapped as long as the Scope is open. */
-const mapped = (native: Services, fd: number, size: number): Effect.Effect<Mapping, ResourceError, Scope.Scope> =>
+const mapped = (
+  native: Services,
+  fd: number,
+  size: number,
+  user: User
+): Effect.Effect<Mapping, ResourceError, Scope.Scope> =>
   Effect.gen(function*() {
-    const { buffer } = yield* overlay(native, fd, size)
+    const { buffer, populate } = yield* overlay(native, fd, size)
+    // A page at a time, at its first touch, it would take twice as long.
+    if (user === "here") yield* Effect.uninterruptible(Effect.promise(populate))
     let closed = false
     yield* Effect.addFinalizer(() =>
       Effect.sync(() => {
@@ -168,7 +178,8 @@ export const make = (
   native: Services,
   given: string | undefined,
   size: number,
-  mode: number
+  mode: number,
+  user: User
 ): Effect.Effect<Made, ResourceError, Scope.Scope> =>
   whole(Effect.gen(function*() {
     const name = given === undefined
@@ -182,14 +193,18 @@ export const make = (
         const fd = yield* Scope.provide(descriptor(open), brief)
         yield* attempt(() => Fs.fchmodSync(fd, mode))
         yield* filled(native, fd, size)
-        const mapping = yield* mapped(native, fd, size)
+        const mapping = yield* mapped(native, fd, size, user)
         return { ...mapping, name, size, unlink: yield* published(native, fd, name) }
       })
     )
   }))
 
 /** Makes a segment without a file, whose size nobody can change. It ends with its owner, however that ends. */
-export const makeSealed = (native: Services, size: number): Effect.Effect<Made, ResourceError, Scope.Scope> =>
+export const makeSealed = (
+  native: Services,
+  size: number,
+  user: User
+): Effect.Effect<Made, ResourceError, Scope.Scope> =>
   whole(Effect.gen(function*() {
     yield* checkSize(size)
     const token = SegmentName.freshToken()
@@ -198,7 +213,7 @@ export const makeSealed = (native: Services, size: number): Effect.Effect<Made, 
     const fd = yield* Scope.provide(descriptor(() => native.system.anonymous(token)), open)
     yield* filled(native, fd, size)
     yield* attempt(() => native.system.seal(fd))
-    const mapping = yield* mapped(native, fd, size)
+    const mapping = yield* mapped(native, fd, size, user)
     const name = SegmentName.sealed({ pid: process.pid, descriptor: fd, token })
     return { ...mapping, name, size, unlink: Scope.close(open, Exit.void) }
   }))
@@ -256,7 +271,8 @@ export const attach = (
       yield* checkSize(size)
       // one that has all its memory already is not asked for it again, which takes long
       if (blocks * blockSize < size) yield* reserve(native, fd, size)
-      return { ...yield* mapped(native, fd, size), name, size }
+      // Of what is there already, often only a part is used.
+      return { ...yield* mapped(native, fd, size, "elsewhere"), name, size }
     })
   ))
 

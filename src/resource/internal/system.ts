@@ -12,9 +12,11 @@ export interface System {
   readonly addressOf: (bytes: Uint8Array<SharedArrayBuffer>) => bigint
   /** Puts a file's memory in the place of what is at an address. */
   readonly map: (address: bigint, length: number, descriptor: number) => void
+  /** Touches all that is mapped there, for whoever will; of much on another thread. */
+  readonly populate: (address: bigint, length: number) => Promise<void>
   /** Puts zeros there again, which nobody else sees; they take no memory until they are written to. */
   readonly unmap: (address: bigint, length: number) => void
-  /** Makes sure that the file really has so many bytes, which may take a while: not on this thread. */
+  /** Makes sure that the file really has so many bytes; of many on another thread. */
   readonly reserve: (descriptor: number, length: number) => Promise<void>
   /** Gives a file that has no name one, if nobody has it. */
   readonly link: (descriptor: number, path: string) => void
@@ -39,6 +41,7 @@ const MAP_PRIVATE = 2
 const MAP_FIXED = 0x10
 const MAP_ANONYMOUS = 0x20
 const MAP_NORESERVE = 0x4000
+const MADV_POPULATE_WRITE = 23
 const MFD_CLOEXEC = 1
 const MFD_ALLOW_SEALING = 2
 const F_ADD_SEALS = 1033
@@ -46,12 +49,16 @@ const F_SEAL_SEAL = 1
 const F_SEAL_SHRINK = 2
 const F_SEAL_GROW = 4
 
+/** bytes that are made ready within 4 ms; by another thread, of another core, it and all that follows take longer */
+const few = 16 << 20
+
 const load = async (): Promise<System> => {
   const { default: koffi } = await import("koffi")
   const library = koffi.load(null)
   const mmap = library.func(
     "uintptr_t mmap(uintptr_t address, size_t length, int protection, int flags, int fd, int64_t offset)"
   )
+  const madvise = library.func("int madvise(uintptr_t address, size_t length, int advice)")
   const posixFallocate = library.func("int posix_fallocate(int fd, int64_t offset, int64_t length)")
   const linkat = library.func("int linkat(int fromFd, const char *from, int toFd, const char *to, int flags)")
   const memfdCreate = library.func("int memfd_create(const char *name, unsigned int flags)")
@@ -66,19 +73,23 @@ const load = async (): Promise<System> => {
     if (result < 0) throw failure(syscall, koffi.errno())
     return result
   }
-  const allocate = (descriptor: number, length: number): Promise<number> =>
-    new Promise((resolve, reject) =>
-      posixFallocate.async(
-        descriptor,
-        0,
-        length,
-        (error: Error | null, errno: number) => error === null ? resolve(errno) : reject(error)
+  /** Calls what is quick for few bytes, and takes a while for many: then on another thread. */
+  const called = async (f: typeof madvise, bytes: number, ...args: ReadonlyArray<unknown>): Promise<number> =>
+    bytes <= few
+      ? f(...args)
+      : await new Promise((resolve, reject) =>
+        f.async(...args, (error: Error | null, result: number) => error === null ? resolve(result) : reject(error))
       )
-    )
+  const allocate = (descriptor: number, length: number): Promise<number> =>
+    called(posixFallocate, length, descriptor, 0, length)
 
   return {
     addressOf: koffi.address,
     map: (address, length, descriptor) => mapAt(address, length, MAP_SHARED, descriptor),
+    populate: async (address, length) => {
+      // No more than advice: what it does not do, a kernel before 5.14 nothing, is done at the first touch.
+      await called(madvise, length, address, length, MADV_POPULATE_WRITE)
+    },
     unmap: (address, length) => mapAt(address, length, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1),
     reserve: async (descriptor, length) => {
       let errno = await allocate(descriptor, length)
