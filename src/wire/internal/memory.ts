@@ -7,8 +7,8 @@
  * somebody has kept nevertheless is empty, and never shows another record.
  */
 
-/** bytes kept at most, and how long after the last record, in milliseconds */
-const mostKept = 16 << 20
+/** bytes kept at most, a value of 16 MiB with what is around it; and how long after the last record, in milliseconds */
+const mostKept = (16 << 20) + (64 << 10)
 const keptFor = 2000
 
 export class Memory {

@@ -32,11 +32,18 @@ describe("Memory", () => {
     assert.deepStrictEqual(new Uint8Array(second.buffer, MiB - 10), new Uint8Array(10))
   })
 
-  it("keeps no more than 16 MiB, of which the oldest goes first", () => {
+  it("keeps a record of 16 MiB, in which more than its bytes is", () => {
+    const memory = new Memory()
+    const { buffer } = memory.take(16 * MiB + 100)
+    memory.give(buffer)
+    assert.isTrue(memory.take(16 * MiB + 100).buffer === buffer)
+  })
+
+  it("keeps no more than that, of which the oldest goes first", () => {
     const memory = new Memory()
     const buffers = Array.from({ length: 20 }, () => memory.take(MiB).buffer)
     for (const buffer of buffers) memory.give(buffer)
-    memory.give(new ArrayBuffer(16 * MiB + 1))
+    memory.give(new ArrayBuffer(16 * MiB + 64 * KiB + 1))
     const taken = Array.from({ length: 17 }, () => memory.take(MiB).buffer)
     assert.deepStrictEqual(taken.slice(0, 16), buffers.slice(4).toReversed())
     assert.notInclude(buffers, taken[16])
