@@ -30,6 +30,7 @@ import type { Reader } from "./reader.ts"
 import { kind, smallCall, Violation } from "./records.ts"
 import * as RunningTime from "./runningTime.ts"
 import * as Tally from "./tally.ts"
+import { wholly } from "./wholly.ts"
 
 export type Answer = Effect.Effect<unknown, unknown, any>
 
@@ -414,7 +415,7 @@ export class Client {
     }
     const outcome = codec.fromWire(wire)
     if (isSuccess(outcome)) return outcome
-    return this.provided(orFailWith(outcome, (issue) => new DecodeFailed({ method: id, part, issue })))
+    return this.provided(wholly(orFailWith(outcome, (issue) => new DecodeFailed({ method: id, part, issue }))))
   }
 
   /** A codec that needs services finds those of the session, before those of the caller. */

@@ -21,6 +21,7 @@ import { failWith, issueOf, orFailWith } from "./issue.ts"
 import type { Outbound } from "./outbound.ts"
 import type { Reader } from "./reader.ts"
 import { Violation } from "./records.ts"
+import { wholly } from "./wholly.ts"
 
 export interface Window {
   readonly elements: number
@@ -109,7 +110,7 @@ class Consumer implements Chunks {
     this.grant()
     const { id, success } = this.request.method
     return this.client.provided(
-      orFailWith(success.fromWire(waiting), (issue) => new DecodeFailed({ method: id, part: "success", issue }))
+      wholly(orFailWith(success.fromWire(waiting), (issue) => new DecodeFailed({ method: id, part: "success", issue })))
     )
   }
 
