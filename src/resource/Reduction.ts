@@ -8,15 +8,19 @@
  * @since 0.1.0
  */
 import * as Effect from "effect/Effect"
+import type * as FileSystem from "effect/FileSystem"
 import * as Schema from "effect/Schema"
 import * as SchemaIssue from "effect/SchemaIssue"
 import * as SchemaTransformation from "effect/SchemaTransformation"
+import type * as Scope from "effect/Scope"
 import * as Dgram from "node:dgram"
 import * as Fs from "node:fs"
 import * as Net from "node:net"
+import { copiedPrefix } from "../remote/internal/names.ts"
 import type * as Remote from "../remote/Remote.ts"
 import * as Bound_ from "./internal/bound.ts"
 import type { Arrived, Carrier, Put } from "./internal/carrier.ts"
+import * as File_ from "./internal/file.ts"
 import * as NetSockets from "./internal/netSockets.ts"
 import * as Registry from "./internal/registry.ts"
 import type { ResourceError } from "./ResourceError.ts"
@@ -32,10 +36,10 @@ import { ResourceSharer, Ticket } from "./ResourceSharer.ts"
 export type Shared<A, Encoded> = Schema.Codec<A, Encoded, ResourceSharer, ResourceSharer>
 
 // the issue shows what it is about, which must not be a ticket
-const orIssue = <A>(
-  effect: Effect.Effect<A, ResourceError, ResourceSharer>,
+const orIssue = <A, R>(
+  effect: Effect.Effect<A, ResourceError, R>,
   shown: string
-): Effect.Effect<A, SchemaIssue.Issue, ResourceSharer> =>
+): Effect.Effect<A, SchemaIssue.Issue, R> =>
   Effect.mapError(effect, ({ message }) => new SchemaIssue.InvalidValue({ message }, shown, undefined))
 
 const shared = <A, Parts extends Schema.Codec<{ readonly ticket: Ticket }, unknown>>(options: {
@@ -229,6 +233,144 @@ export class Descriptor {
   })
 }
 
+// ---------------------------------------------------------------------------------------------- files
+
+/**
+ * A regular file that is open, and can be sent. It is used as any file of Effect's `FileSystem` is.
+ *
+ * @stability unstable
+ * @category models
+ * @since 0.1.0
+ */
+export interface File extends FileSystem.File {
+  /** absolute, and no link is in it: where the file was when it was opened */
+  readonly path: string
+  /** what it was opened with, in the process that has opened it first */
+  readonly flag: FileSystem.OpenFlag
+  /** bytes from the beginning, at which the next `read`, or `write` that does not append, begins */
+  readonly position: bigint
+}
+
+/**
+ * How a file is opened.
+ *
+ * @stability unstable
+ * @category options
+ * @since 0.1.0
+ */
+export interface OpenFileOptions {
+  /** default `"r"` */
+  readonly flag?: FileSystem.OpenFlag | undefined
+  /** permissions of a file that is made by this, less the umask; default `0o666` */
+  readonly mode?: number | undefined
+}
+
+/**
+ * Opens a regular file so that it can be sent with `File`, for as long as the Scope is open.
+ *
+ * **Details**
+ *
+ * `flag` and `mode` are those of Effect's `FileSystem.open`. It needs no service, and opens regular files only: for a
+ * FIFO nobody waits, and no device is touched. The end of the Scope waits for what is being read or written.
+ *
+ * It fails with `PathNotFound`, `NotRegularFile` or `SystemCallFailed`: `EACCES`, `EEXIST` for `"wx"`, `EMFILE`.
+ *
+ * @stability unstable
+ * @category constructors
+ * @since 0.1.0
+ */
+export const openFile = (
+  path: string,
+  options: OpenFileOptions = {}
+): Effect.Effect<File, ResourceError, Scope.Scope> => File_.open(path, options.flag ?? "r", options.mode)
+
+/**
+ * Opens the file of another one again, at its position, for as long as the Scope is open: as if it had been sent.
+ *
+ * **When to use**
+ *
+ * In a handler that keeps a file beyond its call, with the Scope of its Layer; or for a second position in one file.
+ *
+ * **Details**
+ *
+ * The file must still be at its path. It fails as the decoding of `File` does, typed.
+ *
+ * @stability unstable
+ * @category constructors
+ * @since 0.1.0
+ */
+export const reopenFile = (file: File): Effect.Effect<File, ResourceError, Scope.Scope> =>
+  Effect.flatMap(File_.partsOf(file), File_.reopen)
+
+const FileParts = Schema.Struct({
+  path: Schema.String.check(Schema.isPattern(/^\//)),
+  flag: Schema.Literals(File_.flags),
+  position: Schema.Natural,
+  machine: Schema.String,
+  device: Schema.String,
+  inode: Schema.String,
+  born: Schema.String
+})
+
+/**
+ * The Schema of a file that was opened with `openFile`, or has arrived.
+ *
+ * **When to use**
+ *
+ * To have another process of this machine go on in a file, or work on a part of it, on its own. A `Descriptor` shares the
+ * sender's open file and its position instead; it reaches what has no path any more, and what only the sender may open.
+ *
+ * **Details**
+ *
+ * What travels is path, flag and position. What arrives is opened again, with the receiver's rights, for as long as the
+ * receiver's Scope is open: in a handler, that of the call. It has a position of its own, and so has the sender's, which
+ * stays open. Nothing is made or truncated again: one that was opened with `"w"` or `"wx"` can be written to, one that
+ * was opened with `"a"` appends.
+ *
+ * It is the same file, or decoding fails and says why: nothing is at the path any more (it was renamed or unlinked),
+ * another file is there, this process may not open it, or has too many files open. To encode it fails when it is closed.
+ *
+ * Within one process, too, a service is given a file of its own.
+ *
+ * **Gotchas**
+ *
+ * `flag` is the first opener's: who gives it to `openFile` again truncates. Where several processes write, let them
+ * append.
+ *
+ * The receiver opens what the message names. From whom it would not take a path, it should not take a file.
+ *
+ * **Example** (A log, from where it was read to)
+ *
+ * ```ts
+ * class Indexer extends Remote.Service<Indexer>()("app/Indexer", {
+ *   index: { payload: { log: Reduction.File } }
+ * }) {}
+ *
+ * Effect.gen(function*() {
+ *   const log = yield* Reduction.openFile("app.log")
+ *   yield* log.seek(4096n, "start")
+ *   yield* (yield* Indexer).index({ log })
+ * })
+ * ```
+ *
+ * @stability unstable
+ * @category schemas
+ * @since 0.1.0
+ */
+export const File: Schema.decodeTo<Schema.declare<File>, typeof FileParts, Scope.Scope> = FileParts.pipe(
+  Schema.decodeTo(
+    Schema.declare((value): value is File => value instanceof File_.OpenFile, {
+      identifier: "File",
+      expected: "an open file",
+      representation: { id: `${copiedPrefix}File`, payload: null }
+    }),
+    SchemaTransformation.transformEffect({
+      decode: (parts: File_.Parts) => orIssue(File_.reopen(parts), parts.path),
+      encode: (file: File) => orIssue(File_.partsOf(file), file.path)
+    })
+  )
+)
+
 // ---------------------------------------------------------------------------------------------- functions and methods
 
 /**
@@ -372,7 +514,8 @@ const orInvalid = <A>(f: () => A, value: unknown): Effect.Effect<A, SchemaIssue.
  * **Gotchas**
  *
  * What nobody has registered fails, as anything does that cannot be encoded; so does, in the receiver, what it has not
- * registered itself. Classes of errors arrive as `Error`, with their name, message, stack and cause.
+ * registered itself. Classes of errors arrive as `Error`, with their name, message, stack and cause. Sockets and files
+ * fail, too: here nobody would own them.
  *
  * @stability unstable
  * @category schemas

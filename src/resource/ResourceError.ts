@@ -297,7 +297,8 @@ export class SharingFailed extends Schema.TaggedError<SharingFailed>("effect-mul
 }
 
 /**
- * Nothing is at a path: what is to be removed after this process's death must be there.
+ * Nothing is at a path: what is to be removed after this process's death must be there, and so must a file that is to be
+ * opened.
  *
  * @stability unstable
  * @category errors
@@ -309,6 +310,42 @@ export class PathNotFound extends Schema.TaggedError<PathNotFound>("effect-multi
 ) {
   override get message(): string {
     return `nothing is at ${JSON.stringify(this.path)}`
+  }
+}
+
+/**
+ * What is at a path is no regular file. It was not opened.
+ *
+ * @stability unstable
+ * @category errors
+ * @since 0.1.0
+ */
+export class NotRegularFile extends Schema.TaggedError<NotRegularFile>("effect-multiprocessing/NotRegularFile")(
+  "NotRegularFile",
+  {
+    path: Schema.String,
+    /** what it is: `a FIFO`, `a directory` */
+    found: Schema.String
+  }
+) {
+  override get message(): string {
+    return `${JSON.stringify(this.path)} is ${this.found}, not a regular file`
+  }
+}
+
+/**
+ * What is at the path of a file that was sent is not that file.
+ *
+ * @stability unstable
+ * @category errors
+ * @since 0.1.0
+ */
+export class FileReplaced extends Schema.TaggedError<FileReplaced>("effect-multiprocessing/FileReplaced")(
+  "FileReplaced",
+  { path: Schema.String, detail: Schema.String }
+) {
+  override get message(): string {
+    return `${JSON.stringify(this.path)} is not the file that was sent: ${this.detail}`
   }
 }
 
@@ -340,7 +377,9 @@ export const ResourceErrorReason = Schema.Union([
   NotShareable,
   SharingFailed,
   HandleMissing,
-  PathNotFound
+  PathNotFound,
+  NotRegularFile,
+  FileReplaced
 ])
 
 /**

@@ -31,7 +31,7 @@ const endsInOrder = (signal: string): ReadonlyArray<string> => [
 ]
 
 /** Those that write to a folder, their argument. */
-const takesFolder = new Set(["picture"])
+const takesFolder = new Set(["picture", "visits"])
 
 /**
  * What is printed, and what is in the folder afterwards; a program's children print in their own
@@ -222,6 +222,14 @@ const printed: Record<string, (lines: ReadonlyArray<string>, folder: string) => 
         "302 were accepted, by both: true"
       ]
     ),
+  visits: (lines) =>
+    assert.deepStrictEqual(lines, [
+      "read by 4 processes",
+      "/ was seen 38462 times",
+      "/cats was seen 30770 times",
+      "/dogs was seen 15384 times",
+      "/cats/tom was seen 15384 times"
+    ]),
   waves: (lines) =>
     assert.deepStrictEqual(
       lines,

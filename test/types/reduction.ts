@@ -4,7 +4,10 @@ import * as Remote from "effect-multiprocessing/Remote"
 import type { RemoteError } from "effect-multiprocessing/RemoteError"
 import type { ResourceSharer } from "effect-multiprocessing/ResourceSharer"
 import * as Effect from "effect/Effect"
+import type * as FileSystem from "effect/FileSystem"
+import type * as Layer from "effect/Layer"
 import * as Schema from "effect/Schema"
+import type * as Scope from "effect/Scope"
 import * as Net from "node:net"
 import { type Equal, is } from "./equal.ts"
 
@@ -27,6 +30,35 @@ is<Equal<typeof call, Effect.Effect<void, RemoteError, ResourceSharer | Worker>>
 const encoded = Schema.encodeEffect(Message)({ id: 1, sockets: [] })
 // @ts-expect-error Type 'ResourceSharer' is not assignable to type 'never'
 void (() => Effect.runPromise(encoded))
+
+// a file belongs to the Scope of who receives it: in a handler that is its call's, so its Layer needs nothing
+class Indexer extends Remote.Service<Indexer>()("types/Indexer", {
+  index: { payload: { log: Reduction.File } },
+  open: { success: Reduction.File }
+}) {}
+
+declare const file: Reduction.File
+is<
+  Equal<typeof Reduction.File.EncodingServices, never>,
+  Equal<typeof Reduction.File.DecodingServices, Scope.Scope>,
+  Equal<typeof file.position, bigint>
+>()
+const sent = Effect.flatMap(Indexer, ({ index }) => index({ log: file }))
+const received = Effect.flatMap(Indexer, ({ open }) => open())
+is<
+  Equal<typeof sent, Effect.Effect<void, RemoteError, Indexer>>,
+  Equal<typeof received, Effect.Effect<Reduction.File, RemoteError, Indexer | Scope.Scope>>
+>()
+const IndexerLive = Indexer.toLayer({
+  index: () => Effect.void,
+  open: () => Effect.orDie(Reduction.openFile("app.log"))
+})
+is<Equal<typeof IndexerLive, Layer.Layer<Indexer>>>()
+// @ts-expect-error Type 'Scope' is not assignable to type 'never'
+void (() => Effect.runPromise(Effect.provide(received, IndexerLive)))
+void (() => Effect.runPromise(Effect.scoped(Effect.provide(received, IndexerLive))))
+// @ts-expect-error missing the following properties from type 'File': path, flag, position
+void Effect.flatMap(Indexer, ({ index }) => index({ log: {} as FileSystem.File }))
 
 const power = Remote.fn("types/power", {
   module: new URL("./words.live.ts", import.meta.url),

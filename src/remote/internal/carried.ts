@@ -1,6 +1,7 @@
 /**
- * Proxies in the answers of a call within one process. A proxy that a handler has made ends with its call, as all in its
- * Scope does; so an answer that may hold one is encoded within the call, and decoded for its caller.
+ * What must be encoded and decoded within one process, too. A proxy that a handler has made ends with its call, as all in
+ * its Scope does; so an answer that may hold one is encoded within the call, and decoded for its caller. Of what is copied
+ * the receiver has one of its own, so a payload that may hold such is carried, too.
  */
 import * as Effect from "effect/Effect"
 import type * as Schema from "effect/Schema"
@@ -8,28 +9,35 @@ import * as SchemaAST from "effect/SchemaAST"
 import * as Codec from "../../wire/Codec.ts"
 import { reaches, representationOf } from "../../wire/internal/ast.ts"
 import { orFailWith } from "../../wire/internal/issue.ts"
+import { wholly } from "../../wire/internal/wholly.ts"
 import { DecodeFailed, EncodeFailed, RemoteError } from "../../wire/RemoteError.ts"
-import { objectPrefix } from "./names.ts"
+import { copiedPrefix, objectPrefix } from "./names.ts"
 
-/** Both ways of one part of an answer; absent where no proxy can be in it. */
+/** Both ways of one part of a call; absent where nothing can be in it that must be carried. */
 export interface Carrier {
-  readonly within: (value: unknown) => Effect.Effect<unknown, RemoteError, any>
-  readonly outside: (wire: unknown) => Effect.Effect<unknown, RemoteError, any>
+  readonly encode: (value: unknown) => Effect.Effect<unknown, RemoteError, any>
+  readonly decode: (wire: unknown) => Effect.Effect<unknown, RemoteError, any>
 }
 
-/** Whether a value of the Schema may hold proxies. */
-export const holdsProxies = (schema: Schema.Top): boolean =>
+const holds = (schema: Schema.Top, prefix: string): boolean =>
   reaches(
     SchemaAST.toType(schema.ast),
-    (ast) => ast._tag === "Declaration" && representationOf(ast.annotations)?.id.startsWith(objectPrefix) === true
+    (ast) => ast._tag === "Declaration" && representationOf(ast.annotations)?.id.startsWith(prefix) === true
   )
 
-export const carrier = (method: string, part: "success" | "error", schema: Schema.Top): Carrier | undefined => {
-  if (!holdsProxies(schema)) return undefined
+/** Whether a value of the Schema may hold proxies. */
+export const holdsProxies = (schema: Schema.Top): boolean => holds(schema, objectPrefix)
+
+export const carrier = (
+  method: string,
+  part: "payload" | "success" | "error",
+  schema: Schema.Top
+): Carrier | undefined => {
+  if (!holds(schema, copiedPrefix) && (part === "payload" || !holdsProxies(schema))) return undefined
   const codec = Codec.make(schema)
   return {
-    within: (value) => orFailWith(codec.toWire(value), (issue) => new EncodeFailed({ method, part, issue })),
-    outside: (wire) => orFailWith(codec.fromWire(wire), (issue) => new DecodeFailed({ method, part, issue }))
+    encode: (value) => orFailWith(codec.toWire(value), (issue) => new EncodeFailed({ method, part, issue })),
+    decode: (wire) => wholly(orFailWith(codec.fromWire(wire), (issue) => new DecodeFailed({ method, part, issue })))
   }
 }
 
@@ -42,10 +50,10 @@ export class Carried {
   }
 }
 
-export const failWithin = ({ within }: Carrier) => (error: unknown): Effect.Effect<never, unknown, any> =>
+export const failWithin = ({ encode }: Carrier) => (error: unknown): Effect.Effect<never, unknown, any> =>
   error instanceof RemoteError
     ? Effect.fail(error)
-    : Effect.flatMap(within(error), (wire) => Effect.fail(new Carried(wire)))
+    : Effect.flatMap(encode(error), (wire) => Effect.fail(new Carried(wire)))
 
-export const failOutside = ({ outside }: Carrier) => (error: unknown): Effect.Effect<never, unknown, any> =>
-  error instanceof Carried ? Effect.flatMap(outside(error.wire), Effect.fail) : Effect.fail(error)
+export const failOutside = ({ decode }: Carrier) => (error: unknown): Effect.Effect<never, unknown, any> =>
+  error instanceof Carried ? Effect.flatMap(decode(error.wire), Effect.fail) : Effect.fail(error)

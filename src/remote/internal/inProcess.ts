@@ -17,12 +17,16 @@ export const inProcess = <R>(
   contract: Contract,
   handler: (payload: unknown) => Effect.Effect<Answer, never, R>
 ) => {
-  const { error, id, stream, success } = contract
+  const { error, id, payload, stream, success } = contract
   const complete = construct(contract)
   let carriers: Carriers | undefined
   return (input?: unknown) => {
-    carriers ??= { success: carrier(id, "success", success), error: carrier(id, "error", error) }
-    const answer = Effect.flatMap(complete(input), handler)
+    carriers ??= {
+      payload: carrier(id, "payload", payload),
+      success: carrier(id, "success", success),
+      error: carrier(id, "error", error)
+    }
+    const answer = Effect.flatMap(carriedPayload(carriers, complete(input)), handler)
     return stream
       ? carriedStream(
         carriers,
@@ -38,18 +42,26 @@ export const inProcess = <R>(
 }
 
 interface Carriers {
+  readonly payload: Carrier | undefined
   readonly success: Carrier | undefined
   readonly error: Carrier | undefined
 }
+
+/** It is decoded within the call, whose Scope has what arrives. */
+const carriedPayload = (
+  { payload }: Carriers,
+  completed: Effect.Effect<unknown, RemoteError>
+): Effect.Effect<unknown, RemoteError, any> =>
+  payload === undefined ? completed : Effect.flatMap(Effect.flatMap(completed, payload.encode), payload.decode)
 
 const carriedAnswer = (
   { error, success }: Carriers,
   answer: Effect.Effect<unknown, unknown, any>,
   call: (answer: Effect.Effect<unknown, unknown, any>) => Effect.Effect<unknown, unknown, any>
 ): Effect.Effect<unknown, unknown, any> => {
-  let called = success === undefined ? answer : Effect.flatMap(answer, success.within)
+  let called = success === undefined ? answer : Effect.flatMap(answer, success.encode)
   called = call(error === undefined ? called : Effect.catch(called, failWithin(error)))
-  if (success !== undefined) called = Effect.flatMap(called, success.outside)
+  if (success !== undefined) called = Effect.flatMap(called, success.decode)
   return error === undefined ? called : Effect.catch(called, failOutside(error))
 }
 
@@ -60,9 +72,9 @@ const carriedStream = (
 ): Stream.Stream<unknown, unknown, any> => {
   const failing = (fail: (error: unknown) => Effect.Effect<never, unknown, any>) => (error: unknown) =>
     Stream.fromEffect(fail(error))
-  let called = success === undefined ? elements : Stream.mapEffect(elements, success.within)
+  let called = success === undefined ? elements : Stream.mapEffect(elements, success.encode)
   called = call(error === undefined ? called : Stream.catch(called, failing(failWithin(error))))
-  if (success !== undefined) called = Stream.mapEffect(called, success.outside)
+  if (success !== undefined) called = Stream.mapEffect(called, success.decode)
   return error === undefined ? called : Stream.catch(called, failing(failOutside(error)))
 }
 

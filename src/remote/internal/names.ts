@@ -29,6 +29,9 @@ export const ownPrefix = "effect-multiprocessing/Remote/"
 /** Names the declarations of proxies among others in a Schema. */
 export const objectPrefix = `${ownPrefix}Object/`
 
+/** The same for what a receiver has a copy of, which ends with its Scope: also where nothing travels. */
+export const copiedPrefix = `${ownPrefix}Copied/`
+
 const idPattern = /^[^\s\p{Cc}\p{Cf}\p{Cs}]{1,256}$/u
 
 export const checkId = (constructor: string, id: string): void => {
