@@ -11,6 +11,7 @@ import * as SchemaIssue from "effect/SchemaIssue"
 import * as SchemaTransformation from "effect/SchemaTransformation"
 import { isIP } from "node:net"
 import { UnsupportedPlatform } from "../guard/GuardFailure.ts"
+import type { Checked } from "../wire/internal/checked.ts"
 import { ConnectionError, type ConnectionErrorReason, InsecureAddress, InvalidAddress } from "./ConnectionError.ts"
 
 /**
@@ -217,7 +218,7 @@ export const format = (address: Address): string => {
  * @category schemas
  * @since 0.1.0
  */
-export const FromString: Schema.Codec<Address, string> = Schema.String.pipe(
+export const FromString: Checked<Address, string> = Schema.String.pipe(
   Schema.decodeTo(
     Address,
     SchemaTransformation.transformEffect<Address, string>({

@@ -19,6 +19,7 @@ import type * as Scope from "effect/Scope"
 import * as Sink from "effect/Sink"
 import * as Stream from "effect/Stream"
 import type * as Net from "node:net"
+import type { Checked } from "../wire/internal/checked.ts"
 import * as Memory from "../wire/internal/memory.ts"
 import type * as Address from "./Address.ts"
 import type { Credentials } from "./Authentication.ts"
@@ -372,7 +373,7 @@ const orIssue = <A>(
  * @category schemas
  * @since 0.1.0
  */
-export const schema: Schema.Codec<Connection, typeof Ticket.Encoded, Claims, Claims> = Ticket.pipe(
+export const schema: Checked<Connection, typeof Ticket.Encoded, Claims, Claims> = Ticket.pipe(
   Schema.decodeTo(
     Schema.declare((value): value is Connection => value instanceof Link, {
       identifier: "Connection",

@@ -16,6 +16,7 @@ import { whole } from "../resource/internal/segment.ts"
 import type { Native } from "../resource/Native.ts"
 import type { ResourceError } from "../resource/ResourceError.ts"
 import * as SharedMemory from "../resource/SharedMemory.ts"
+import type { Checked } from "../wire/internal/checked.ts"
 import type { RemoteError } from "../wire/RemoteError.ts"
 import * as Internal from "./internal/memory.ts"
 
@@ -124,7 +125,7 @@ export const make = (
  * @category schemas
  * @since 0.1.0
  */
-export const schema: Schema.Codec<
+export const schema: Checked<
   RemoteSharedMemory,
   typeof Internal.Memory.schema.Encoded,
   Native | Scope.Scope

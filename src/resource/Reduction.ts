@@ -18,6 +18,7 @@ import * as Fs from "node:fs"
 import * as Net from "node:net"
 import { copiedPrefix } from "../remote/internal/names.ts"
 import type * as Remote from "../remote/Remote.ts"
+import type { Checked } from "../wire/internal/checked.ts"
 import * as Bound_ from "./internal/bound.ts"
 import type { Arrived, Carrier, Put } from "./internal/carrier.ts"
 import * as File_ from "./internal/file.ts"
@@ -33,7 +34,7 @@ import { ResourceSharer, Ticket } from "./ResourceSharer.ts"
  * @category models
  * @since 0.1.0
  */
-export type Shared<A, Encoded> = Schema.Codec<A, Encoded, ResourceSharer, ResourceSharer>
+export type Shared<A, Encoded> = Checked<A, Encoded, ResourceSharer, ResourceSharer>
 
 // the issue shows what it is about, which must not be a ticket
 const orIssue = <A, R>(
@@ -420,7 +421,7 @@ export const bind = <F extends Remote.AnyFn & { readonly call: (...args: any) =>
  */
 export const boundSchema = <F extends Remote.AnyFn & { readonly call: (...args: any) => unknown }>(
   fn: F
-): Schema.Codec<
+): Checked<
   Bound<F>,
   { readonly fn: string; readonly payload: F["payload"]["Encoded"] },
   F["payload"]["DecodingServices"],
@@ -459,7 +460,7 @@ export const boundMethodSchema = <
 >(
   object: C,
   method: K
-): Schema.Codec<
+): Checked<
   BoundMethod<C["schema"]["Type"], K>,
   { readonly object: C["schema"]["Encoded"]; readonly method: K },
   C["schema"]["DecodingServices"],

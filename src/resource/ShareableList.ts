@@ -10,6 +10,7 @@ import * as Schema from "effect/Schema"
 import * as SchemaIssue from "effect/SchemaIssue"
 import * as SchemaTransformation from "effect/SchemaTransformation"
 import type * as Scope from "effect/Scope"
+import type { Checked } from "../wire/internal/checked.ts"
 import { because, fail } from "./internal/because.ts"
 import * as Layout from "./internal/listLayout.ts"
 import { whole } from "./internal/segment.ts"
@@ -237,21 +238,20 @@ export const fromSegment = (segment: SharedMemory.SharedMemory): Effect.Effect<S
  * @category schemas
  * @since 0.1.0
  */
-export const schema: Schema.Codec<ShareableList, typeof SharedMemory.schema.Encoded, Native | Scope.Scope> =
-  SharedMemory
-    .schema.pipe(
-      Schema.decodeTo(
-        Schema.declare((value): value is ShareableList => value instanceof List, {
-          identifier: "ShareableList",
-          expected: "a shareable list"
-        }),
-        SchemaTransformation.transformEffect({
-          decode: (segment: SharedMemory.SharedMemory) =>
-            Effect.mapError(
-              fromSegment(segment),
-              ({ message }) => new SchemaIssue.InvalidValue({ message }, segment.name, undefined)
-            ),
-          encode: ({ segment }: ShareableList) => Effect.succeed(segment)
-        })
-      )
+export const schema: Checked<ShareableList, typeof SharedMemory.schema.Encoded, Native | Scope.Scope> = SharedMemory
+  .schema.pipe(
+    Schema.decodeTo(
+      Schema.declare((value): value is ShareableList => value instanceof List, {
+        identifier: "ShareableList",
+        expected: "a shareable list"
+      }),
+      SchemaTransformation.transformEffect({
+        decode: (segment: SharedMemory.SharedMemory) =>
+          Effect.mapError(
+            fromSegment(segment),
+            ({ message }) => new SchemaIssue.InvalidValue({ message }, segment.name, undefined)
+          ),
+        encode: ({ segment }: ShareableList) => Effect.succeed(segment)
+      })
     )
+  )

@@ -10,6 +10,7 @@ import * as Schema from "effect/Schema"
 import * as SchemaIssue from "effect/SchemaIssue"
 import * as SchemaTransformation from "effect/SchemaTransformation"
 import type * as Scope from "effect/Scope"
+import type { Checked } from "../wire/internal/checked.ts"
 import { InvalidOption } from "../wire/InvalidOption.ts"
 import { fail } from "./internal/because.ts"
 import { Cells } from "./internal/cells.ts"
@@ -167,7 +168,7 @@ const Part = Schema.Struct({ segment: SharedMemory.schema, offset: Schema.Number
  */
 export const schema = <T extends SharedMemory.ElementType>(
   type: T
-): Schema.Codec<SharedArray<T>, Encoded, Native | Scope.Scope> =>
+): Checked<SharedArray<T>, Encoded, Native | Scope.Scope> =>
   Part.pipe(
     Schema.decodeTo(
       Schema.declare((value): value is SharedArray<T> => value instanceof Numbers && value.type === type, {

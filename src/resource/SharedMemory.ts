@@ -9,6 +9,7 @@ import * as Schema from "effect/Schema"
 import * as SchemaIssue from "effect/SchemaIssue"
 import * as SchemaTransformation from "effect/SchemaTransformation"
 import type * as Scope from "effect/Scope"
+import type { Checked } from "../wire/internal/checked.ts"
 import { InvalidOption } from "../wire/InvalidOption.ts"
 import { because, fail } from "./internal/because.ts"
 import * as Element from "./internal/element.ts"
@@ -292,7 +293,7 @@ const Handle = Schema.Struct({ name: Schema.String, size: Schema.Number })
  * @category schemas
  * @since 0.1.0
  */
-export const schema: Schema.Codec<SharedMemory, typeof Handle.Encoded, Native | Scope.Scope> = Handle.pipe(
+export const schema: Checked<SharedMemory, typeof Handle.Encoded, Native | Scope.Scope> = Handle.pipe(
   Schema.decodeTo(
     Schema.declare((value): value is SharedMemory => value instanceof Mapped, {
       identifier: "SharedMemory",

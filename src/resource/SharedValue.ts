@@ -8,6 +8,7 @@ import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import * as SchemaTransformation from "effect/SchemaTransformation"
 import type * as Scope from "effect/Scope"
+import type { Checked } from "../wire/internal/checked.ts"
 import type { Native } from "./Native.ts"
 import type { ResourceError } from "./ResourceError.ts"
 import * as SharedArray from "./SharedArray.ts"
@@ -160,7 +161,7 @@ export const fromSegment = <T extends SharedMemory.ElementType>(
  */
 export const schema = <T extends SharedMemory.ElementType>(
   type: T
-): Schema.Codec<SharedValue<T>, SharedArray.Encoded, Native | Scope.Scope> =>
+): Checked<SharedValue<T>, SharedArray.Encoded, Native | Scope.Scope> =>
   SharedArray.schema(type).pipe(
     Schema.decodeTo(
       Schema.declare((value): value is SharedValue<T> => value instanceof Single && value.type === type, {
