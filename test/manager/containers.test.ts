@@ -54,6 +54,22 @@ describe("RemoteValue", () => {
   )
 
   containers(
+    "gives each reader bytes of its own, however many they are",
+    Effect.gen(function*() {
+      for (const length of [0, 1, 31, 32, 4090, 4096, 5000, 100_000]) {
+        const bytes = Uint8Array.from({ length }, (_, i) => i % 251)
+        const value = yield* RemoteValue.make(Schema.Uint8Array, bytes)
+        const first = yield* value.get
+        yield* value.set(new Uint8Array(length).fill(255))
+        const [second, third] = yield* Effect.all([value.get, value.get])
+        assert.deepStrictEqual(first, bytes)
+        second.fill(0)
+        assert.deepStrictEqual(third, new Uint8Array(length).fill(255))
+      }
+    })
+  )
+
+  containers(
     "is changed by functions of the manager's module, alone",
     Effect.gen(function*() {
       const text = yield* RemoteValue.make(Schema.String, "hey")

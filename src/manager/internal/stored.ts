@@ -116,12 +116,29 @@ const bytesOf = (codec: Codec.Codec, wire: unknown): Uint8Array => {
 }
 
 const wireOf = (codec: Codec.Codec, bytes: Uint8Array): unknown => {
-  const reader = new Reader()
-  const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length)
-  reader.reset(buffer, new DataView(buffer.buffer, buffer.byteOffset, buffer.length), 0, buffer.length, undefined)
+  const reader = bytes.length <= littleEnough ? overCopy(bytes) : over(bytes)
   const wire = codec.read(reader)
   reader.expectEnd()
   return wire
+}
+
+/** bytes that are copied in no time, while V8 moves a small array out of its heap for who asks for the memory it is in */
+const littleEnough = 4 << 10
+
+const copy = Buffer.alloc(littleEnough)
+const viewOfCopy = new DataView(copy.buffer, copy.byteOffset, littleEnough)
+const readerOfCopy = new Reader()
+
+const overCopy = (bytes: Uint8Array): Reader => {
+  copy.set(bytes)
+  readerOfCopy.reset(copy, viewOfCopy, 0, bytes.length, undefined)
+  return readerOfCopy
+}
+
+const over = ({ buffer, byteOffset, length }: Uint8Array): Reader => {
+  const reader = new Reader()
+  reader.reset(Buffer.from(buffer, byteOffset, length), new DataView(buffer, byteOffset, length), 0, length, undefined)
+  return reader
 }
 
 /** The keys of maps and records in one order, so that what is equal is equal in bytes. */

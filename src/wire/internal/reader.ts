@@ -21,6 +21,8 @@ export class Malformed extends Error {
 const emptyBuffer = Buffer.alloc(0)
 const emptyView = new DataView(new ArrayBuffer(0))
 const shortString = 12
+/** fewer are copied one by one, which is faster than to make a view of them first */
+const shortBytes = 32
 /** longer arrays grow as they are read: V8 makes a slow dictionary of a huge array that is allocated at once */
 const allocatedAtOnce = 1 << 16
 
@@ -340,7 +342,8 @@ export class Reader {
     this.position = end
     if (this.loan !== undefined) return this.loan.lend(buffer.byteOffset + at, length)
     const copy = new Uint8Array(length)
-    copy.set(buffer.subarray(at, end))
+    if (length < shortBytes) { for (let i = 0; i < length; i++) copy[i] = buffer[at + i]! }
+    else copy.set(buffer.subarray(at, end))
     return copy
   }
 
