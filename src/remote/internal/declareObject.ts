@@ -1,12 +1,12 @@
 /** What `Remote.Object` makes of its options. */
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
 import * as Schema from "effect/Schema"
 import * as SchemaTransformation from "effect/SchemaTransformation"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
-import * as Now from "../../wire/internal/now.ts"
 import { RemoteError, UnknownMethod } from "../../wire/RemoteError.ts"
 import type { Session } from "../../wire/Session.ts"
 import { ManagerError, NotRegistered } from "../ManagerError.ts"
@@ -121,22 +121,26 @@ const caller = (contract: Contract.Contract) => {
   const complete = Contract.constructForWire(contract)
   const limit = () => timeout === undefined ? undefined : { timeout }
   const ready = <A, E>(
+    use: (session: Session, payload: readonly [number, unknown]) => Effect.Effect<A, E, any>,
     proxy: object,
-    input: unknown,
-    use: (session: Session, payload: readonly [number, unknown]) => Effect.Effect<A, E, any>
-  ): Effect.Effect<A, E | RemoteError, any> =>
+    input: unknown
+  ): Effect.Effect<A, E | RemoteError, any> => {
+    const lease = Proxies.leaseOf(proxy)
+    if (lease === undefined || lease.ended) return Proxies.notLiving(lease)
+    const payload = complete(input)
     // what is there at once costs no step of the fiber: these are the calls that there are many of
-    Now.flatMap(Proxies.living(proxy), ({ at, number }) =>
-      Now.flatMap(complete(input), (payload) => use(at.session, [number, payload])))
+    return Exit.isExit(payload) && Exit.isSuccess(payload)
+      ? use(lease.at.session, [lease.number, payload.value])
+      : Effect.flatMap(payload, (payload) => use(lease.at.session, [lease.number, payload]))
+  }
+  const call = (proxy: object, input: unknown) =>
+    ready((session, payload) => session.call(contract.method, payload, limit()), proxy, input)
+  const open = (proxy: object, input: unknown) =>
+    ready((session, payload) => Effect.succeed(session.stream(contract.method, payload, limit())), proxy, input)
+  // Bound, as in Client.call.
   return stream
-    ? (proxy: object, input: unknown) =>
-      Stream.unwrap(
-        Effect.suspend(() =>
-          ready(proxy, input, (session, payload) => Effect.succeed(session.stream(contract.method, payload, limit())))
-        )
-      )
-    : (proxy: object, input: unknown) =>
-      Effect.suspend(() => ready(proxy, input, (session, payload) => session.call(contract.method, payload, limit())))
+    ? (proxy: object, input: unknown) => Stream.unwrap(Effect.suspend(open.bind(undefined, proxy, input)))
+    : (proxy: object, input: unknown) => Effect.suspend(call.bind(undefined, proxy, input))
 }
 
 /** The constructor, asked of a manager: the object's first lease is under a number of ours before it is there. */

@@ -90,9 +90,15 @@ export const gone = ({ type }: { readonly type: string }, detail: string): Remot
 /** The lease of a proxy, if it still has one. */
 export const living = (proxy: object): Effect.Effect<Lease, RemoteError> => {
   const lease = leaseOf(proxy)
-  if (lease === undefined) return Effect.fail(gone({ type: "?" }, "it is no proxy"))
-  return lease.ended ? Effect.fail(gone(lease, "the Scope of this proxy has closed")) : Effect.succeed(lease)
+  return lease === undefined || lease.ended ? notLiving(lease) : Effect.succeed(lease)
 }
+
+export const notLiving = (lease: Lease | undefined): Effect.Effect<never, RemoteError> =>
+  Effect.fail(
+    lease === undefined
+      ? gone({ type: "?" }, "it is no proxy")
+      : gone(lease, "the Scope of this proxy has closed")
+  )
 
 /**
  * A lease for as long as the Scope is open. It is given back by its number however `obtain` ends: an answer that nobody

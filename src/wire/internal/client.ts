@@ -147,20 +147,31 @@ export class Client {
 
   // ---------------------------------------------------------------------------------------------- calling
 
+  /**
+   * A method is bound, and no closure made: V8 drops the compiled code of closures when a collection finds none of them,
+   * as in each pause between calls.
+   */
   call(method: Method, payload: unknown, limit: Limit | undefined): Answer {
-    return Effect.callback<unknown, unknown, any>((resume) => {
-      // Not by an effect that is given its fiber, which is a step more.
-      const fiber = Fiber.getCurrent()!
-      if (this.isTraced(method, fiber)) {
-        const send = (span: Tracer.Span) => this.send(method, payload, this.contextOf(fiber, span), limit)
-        return resume(CallSpan.use(method.id, "client", send))
-      }
-      const context = this.contextOf(fiber, fiber.cache.span)
-      const wire = method.payload.toWire(payload)
-      return isSuccess(wire)
-        ? this.cancel(this.begin(new Request(this, method, wire.value, context, resume, undefined), limit))
-        : resume(this.encoded(method, wire, (wire) => this.ask(method, wire, context, limit)))
-    })
+    return Effect.callback<unknown, unknown, any>(this.register.bind(this, method, payload, limit))
+  }
+
+  private register(
+    method: Method,
+    payload: unknown,
+    limit: Limit | undefined,
+    resume: (answer: Answer) => void
+  ): Effect.Effect<void> | void {
+    // Not by an effect that is given its fiber, which is a step more.
+    const fiber = Fiber.getCurrent()!
+    if (this.isTraced(method, fiber)) {
+      const send = (span: Tracer.Span) => this.send(method, payload, this.contextOf(fiber, span), limit)
+      return resume(CallSpan.use(method.id, "client", send))
+    }
+    const context = this.contextOf(fiber, fiber.cache.span)
+    const wire = method.payload.toWire(payload)
+    return isSuccess(wire)
+      ? this.cancel(this.begin(new Request(this, method, wire.value, context, resume, undefined), limit))
+      : resume(this.encoded(method, wire, (wire) => this.ask(method, wire, context, limit)))
   }
 
   private send(method: Method, payload: unknown, context: Uint8Array | undefined, limit: Limit | undefined): Answer {
