@@ -4,19 +4,29 @@
  * as long, and each side of a conversation would pay for it each time.
  *
  * It is done only where it pays. Whoever waits in vain too often leaves it out the next time, then twice as many times,
- * and so on: on a busy machine, or with a peer that takes its time, it costs next to nothing.
+ * and so on: on a busy machine, or with a peer that takes its time, it costs next to nothing. There is one more reason
+ * for which it may be in vain: a kernel likes to wake who is answered where it was woken from, and then both take turns
+ * on one core, whatever others there are, and who looks is in the other's way. So where answers come in time although
+ * nobody looks, it is tried again sooner, and at last for as long as it takes a kernel to see that two want to run.
  */
 import { availableParallelism } from "node:os"
 
 /** milliseconds that one may look for an answer, about as long as it takes to be put to sleep and woken up again */
 const moment = 0.2
 
+/** milliseconds in which a kernel moves one of two to another core: a tick, which many have every 4 */
+const longMoment = 5
+
 /** answers that pay for one wait in vain, and for how many of them they can pay in advance */
 const vainCost = 8
 const mostCredit = 4 * vainCost
 
-/** times that it is left out at most */
-const mostLeftOut = 1023
+/** times that it is left out at most, and for how many of them an answer counts that came in time nevertheless */
+const mostLeftOut = 2 ** 17 - 1
+const inTimeCounts = 8
+
+/** times that it was left out, after which one looks for long */
+const longAfter = 100
 
 /** On a single core nobody could answer meanwhile. */
 const mayPay = availableParallelism() > 1
@@ -36,18 +46,32 @@ const turn = (): void => {
 
 /** One for each that is answered: what it has learned is about these. */
 export class Expectation {
-  /** as `performance.now()` tells it */
+  /** as `performance.now()` tells it, like all times */
   until = 0
+  private sent = 0
+  /** of a long look that was begun, else 0 */
+  private longUntil = 0
   /** answers that have come, and have not paid for anything yet */
   private credit = vainCost + 1
   private leftOut = 0
   private toLeaveOut = 0
 
+  /** Whether answers come at once, as a rule, so that both sides work at the same time if they are sent something early. */
+  get lively(): boolean {
+    return mayPay && this.toLeaveOut === 0
+  }
+
   /** Something was sent. */
   begin(): void {
     if (!mayPay) return
+    this.sent = performance.now()
     if (this.toLeaveOut > 0) return void this.toLeaveOut--
-    this.until = performance.now() + moment
+    if (this.sent > this.longUntil) {
+      if (this.leftOut <= longAfter) this.longUntil = 0
+      else if (this.longUntil > 0) return this.leaveOut()
+      else this.longUntil = this.sent + longMoment
+    }
+    this.until = Math.max(this.sent + moment, this.longUntil)
     waiting.add(this)
     if (turning) return
     turning = true
@@ -56,16 +80,28 @@ export class Expectation {
 
   /** Something has arrived. */
   end(): void {
-    if (!waiting.delete(this)) return
-    if (this.credit < mostCredit) this.credit++
-    this.leftOut = 0
+    if (waiting.delete(this)) {
+      if (this.longUntil > 0 && !this.isInTime) return
+      if (this.credit < mostCredit) this.credit++
+      this.leftOut = 0
+    } else if (this.toLeaveOut > 0 && this.isInTime) {
+      this.toLeaveOut = Math.max(0, this.toLeaveOut - inTimeCounts)
+    }
+  }
+
+  private get isInTime(): boolean {
+    return performance.now() < this.sent + moment
   }
 
   inVain(): void {
     waiting.delete(this)
     this.credit -= vainCost
-    if (this.credit > 0) return
+    if (this.credit <= 0) this.leaveOut()
+  }
+
+  private leaveOut(): void {
     this.credit = 0
+    this.longUntil = 0
     this.toLeaveOut = this.leftOut = Math.min(mostLeftOut, 2 * this.leftOut + 1)
   }
 }

@@ -30,6 +30,17 @@ const disappointed = async () => {
   return expectation
 }
 
+/** The same, until it is left out so many times. */
+const leftOut = async (times: number) => {
+  const expectation = await disappointed()
+  // the first was part of that
+  for (let left = 1, used = 1; left < times; left = 2 * left + 1, used = 0) {
+    for (; used < left; used++) assert.isFalse(await begins(expectation, false))
+    assert.isTrue(await begins(expectation, false))
+  }
+  return expectation
+}
+
 describe.skipIf(availableParallelism() === 1)("who expects an answer", () => {
   it("looks for it, and no longer than for a moment", async () => {
     const expectation = new Expectation()
@@ -47,6 +58,30 @@ describe.skipIf(availableParallelism() === 1)("who expects an answer", () => {
     assert.isTrue(await begins(expectation, false))
     assert.isFalse(await begins(expectation, false))
     assert.isTrue(await begins(expectation, false))
+  })
+
+  it("looks again sooner when answers come in time although nobody looks", async () => {
+    const expectation = await leftOut(63)
+    let sent = 0
+    do {
+      expectation.begin()
+      expectation.end()
+      sent++
+    } while (!(await begins(expectation, true)))
+    assert.isBelow(sent, 63 / 2)
+  })
+
+  it("looks for long where it was left out for long, so that a kernel can give each side a core", async () => {
+    const short = await leftOut(63)
+    for (let i = 0; i < 63; i++) short.begin()
+    const long = await leftOut(127)
+    for (let i = 0; i < 127; i++) long.begin()
+    const before = performance.now()
+    short.begin()
+    long.begin()
+    assert.isAtMost(short.until - performance.now(), 0.2)
+    assert.isAtLeast(long.until - before, 4)
+    assert.isFalse(await begins(long, true))
   })
 
   it("bears a wait in vain now and then", async () => {
