@@ -1,7 +1,8 @@
 /**
  * Records out, and who may send when.
  *
- * All records of a tick go into one buffer and leave in one write. While more than the budget is unsent, senders wait
+ * The records of a tick go into one buffer and leave in one write; where there are many, and the peer waits for them, the
+ * first leave before the others are made, so that it works meanwhile. While more than the budget is unsent, senders wait
  * in a queue and nothing is encoded for them; what controls the session (interrupts, credits) is small, bounded by the
  * calls there are, and never waits. Records above 256 KiB leave in fragments, no more at a time than the budget allows, so
  * that others pass between them. Reading does not depend on any of this: two ends that flood each other cannot deadlock.
@@ -15,6 +16,9 @@ import { Writer } from "./writer.ts"
 /** bytes of the tick that are sent without waiting for its end: in the buffer, and with those by reference */
 const flushBufferAt = 56 << 10
 const flushAllAt = 128 << 10
+
+/** records of the tick after which those that there are leave, if the peer is waiting for them; then twice as many */
+const firstRecords = 24
 
 /** long records that may be encoded and under way at a time, however long they are */
 const fewLong = 4
@@ -63,6 +67,9 @@ export class Outbound {
   /** a codec is writing: it may meet a getter of the user's, which may do anything */
   private encoding = false
   private scheduled = false
+  /** that have not left */
+  private records = 0
+  private atOnce = firstRecords
   private armed = false
   private waking = false
   private readonly waiting = new Set<Waiter>()
@@ -228,7 +235,11 @@ export class Outbound {
 
   private finish(): void {
     Records.finish(this.writer)
-    if (this.writer.unflushed > flushAllAt) this.flush()
+    this.records++
+    if (this.records >= this.atOnce && this.expected.lively) {
+      this.atOnce *= 2
+      this.flush()
+    } else if (this.writer.unflushed > flushAllAt) this.flush()
     else this.schedule()
   }
 
@@ -306,12 +317,14 @@ export class Outbound {
 
   private readonly onTick = (): void => {
     this.scheduled = false
+    this.atOnce = firstRecords
     this.flush()
   }
 
   flush(): void {
     if (!this.open || this.encoding) return
     const { transport, writer } = this
+    this.records = 0
     if (this.leases.length > 0) this.putLeases()
     if (this.pong >= 0 && this.pending <= this.budget) {
       Records.writeBare(writer, Records.kind.pong, 0, this.pong)
