@@ -6,8 +6,9 @@
  * It is done only where it pays. Whoever waits in vain too often leaves it out the next time, then twice as many times,
  * and so on: on a busy machine, or with a peer that takes its time, it costs next to nothing. There is one more reason
  * for which it may be in vain: a kernel likes to wake who is answered where it was woken from, and then both take turns
- * on one core, whatever others there are, and who looks is in the other's way. So where answers come in time although
- * nobody looks, it is tried again sooner, and at last for as long as it takes a kernel to see that two want to run.
+ * on one core, whatever others there are, and who looks is in the other's way. So where several are sent at a time, on
+ * which both could work at once, and answers come in time although nobody looks, it is tried again sooner, and at last
+ * for as long as it takes a kernel to see that two want to run.
  */
 import { availableParallelism } from "node:os"
 
@@ -21,9 +22,13 @@ const longMoment = 5
 const vainCost = 8
 const mostCredit = 4 * vainCost
 
-/** times that it is left out at most, and for how many of them an answer counts that came in time nevertheless */
-const mostLeftOut = 2 ** 17 - 1
+/** times that it is left out at most */
+const mostLeftOut = 1023
+
+/** what are several; for how many times an answer to them counts that came in time nevertheless; and the most for these */
+const several = 4
 const inTimeCounts = 8
+const mostLeftOutOfSeveral = 2 ** 17 - 1
 
 /** times that it was left out, after which one looks for long */
 const longAfter = 100
@@ -55,19 +60,21 @@ export class Expectation {
   private credit = vainCost + 1
   private leftOut = 0
   private toLeaveOut = 0
+  private ofSeveral = false
 
   /** Whether answers come at once, as a rule, so that both sides work at the same time if they are sent something early. */
   get lively(): boolean {
     return mayPay && this.toLeaveOut === 0
   }
 
-  /** Something was sent. */
-  begin(): void {
+  /** Something was sent; so much at once. */
+  begin(count = 1): void {
     if (!mayPay) return
+    this.ofSeveral = count >= several
     this.sent = performance.now()
     if (this.toLeaveOut > 0) return void this.toLeaveOut--
     if (this.sent > this.longUntil) {
-      if (this.leftOut <= longAfter) this.longUntil = 0
+      if (this.leftOut <= longAfter || !this.ofSeveral) this.longUntil = 0
       else if (this.longUntil > 0) return this.leaveOut()
       else this.longUntil = this.sent + longMoment
     }
@@ -84,7 +91,7 @@ export class Expectation {
       if (this.longUntil > 0 && !this.isInTime) return
       if (this.credit < mostCredit) this.credit++
       this.leftOut = 0
-    } else if (this.toLeaveOut > 0 && this.isInTime) {
+    } else if (this.toLeaveOut > 0 && this.ofSeveral && this.isInTime) {
       this.toLeaveOut = Math.max(0, this.toLeaveOut - inTimeCounts)
     }
   }
@@ -102,6 +109,7 @@ export class Expectation {
   private leaveOut(): void {
     this.credit = 0
     this.longUntil = 0
-    this.toLeaveOut = this.leftOut = Math.min(mostLeftOut, 2 * this.leftOut + 1)
+    const most = this.ofSeveral ? mostLeftOutOfSeveral : mostLeftOut
+    this.toLeaveOut = this.leftOut = Math.min(most, 2 * this.leftOut + 1)
   }
 }

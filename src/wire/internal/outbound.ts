@@ -323,7 +323,7 @@ export class Outbound {
 
   flush(): void {
     if (!this.open || this.encoding) return
-    const { transport, writer } = this
+    const { records, transport, writer } = this
     this.records = 0
     if (this.leases.length > 0) this.putLeases()
     if (this.pong >= 0 && this.pending <= this.budget) {
@@ -334,7 +334,7 @@ export class Outbound {
     const chunks = writer.take()
     if (chunks.length > 0) {
       transport.write(chunks)
-      this.expected.begin()
+      this.expected.begin(records)
     }
     if (this.untaken.length > 0) this.tell()
     if (transport.unsent() === 0) writer.reuse()

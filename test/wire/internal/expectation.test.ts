@@ -12,9 +12,9 @@ const idle = async () => {
 }
 
 /** Whether one who sends something now looks for an answer. */
-const begins = async (expectation: Expectation, isAnswered: boolean) => {
+const begins = async (expectation: Expectation, isAnswered: boolean, count = 1) => {
   await idle()
-  expectation.begin()
+  expectation.begin(count)
   const looked = looks()
   if (isAnswered) expectation.end()
   await idle()
@@ -60,25 +60,33 @@ describe.skipIf(availableParallelism() === 1)("who expects an answer", () => {
     assert.isTrue(await begins(expectation, false))
   })
 
-  it("looks again sooner when answers come in time although nobody looks", async () => {
-    const expectation = await leftOut(63)
-    let sent = 0
-    do {
-      expectation.begin()
-      expectation.end()
-      sent++
-    } while (!(await begins(expectation, true)))
-    assert.isBelow(sent, 63 / 2)
+  it("looks again sooner when answers to several come in time although nobody looks", async () => {
+    const sentUntilItLooks = async (count: number) => {
+      const expectation = await leftOut(63)
+      let sent = 0
+      do {
+        expectation.begin(count)
+        expectation.end()
+        sent++
+      } while (!(await begins(expectation, true, count)))
+      return sent
+    }
+    assert.isBelow(await sentUntilItLooks(8), 63 / 2)
+    assert.strictEqual(await sentUntilItLooks(1), 64 / 2)
   })
 
   it("looks for long where it was left out for long, so that a kernel can give each side a core", async () => {
     const short = await leftOut(63)
-    for (let i = 0; i < 63; i++) short.begin()
+    for (let i = 0; i < 63; i++) short.begin(8)
+    const one = await leftOut(127)
+    for (let i = 0; i < 127; i++) one.begin(1)
     const long = await leftOut(127)
-    for (let i = 0; i < 127; i++) long.begin()
+    for (let i = 0; i < 127; i++) long.begin(8)
     const before = performance.now()
-    short.begin()
-    long.begin()
+    short.begin(8)
+    one.begin(1)
+    long.begin(8)
+    assert.isAtMost(one.until - performance.now(), 0.2)
     assert.isAtMost(short.until - performance.now(), 0.2)
     assert.isAtLeast(long.until - before, 4)
     assert.isFalse(await begins(long, true))
