@@ -23,7 +23,8 @@ import type { Link } from "./link.ts"
  */
 const asked = new Set<string>()
 
-const equals = (bytes: Uint8Array, text: Uint8Array): boolean => Buffer.compare(bytes, text) === 0
+const equals = (bytes: Uint8Array, text: Uint8Array): boolean =>
+  bytes.length === text.length && Challenge.startsWith(bytes, text)
 
 const secrets = new WeakMap<AuthKey, KeyObject>()
 
@@ -206,7 +207,7 @@ export class Handshake {
   private answer(message: Uint8Array): ConnectionErrorReason | undefined {
     const { link, role } = this
     const { peer } = link
-    if (!equals(message.subarray(0, Challenge.tag.length), Challenge.tag)) {
+    if (!Challenge.startsWith(message, Challenge.tag)) {
       return new ProtocolViolation({ peer, detail: "something else than a challenge" })
     }
     const challenge = message.subarray(Challenge.tag.length)
