@@ -11,6 +11,7 @@ import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import * as Result from "effect/Result"
 import type * as Schedule from "effect/Schedule"
 import * as Schema from "effect/Schema"
 import * as SchemaIssue from "effect/SchemaIssue"
@@ -27,7 +28,7 @@ import type { ConnectionError } from "./ConnectionError.ts"
 import * as Claims_ from "./internal/claims.ts"
 import { dial } from "./internal/dial.ts"
 import * as Half from "./internal/half.ts"
-import { Link } from "./internal/link.ts"
+import { Link, owned } from "./internal/link.ts"
 import { type Common, defaultLimit, resolve } from "./internal/options.ts"
 import * as Secure from "./internal/secure.ts"
 import * as Wait from "./internal/wait.ts"
@@ -191,20 +192,17 @@ const isTransient = ({ reason }: ConnectionError): boolean =>
   transient.has(reason._tag) || (reason._tag === "TlsFailed" && reason.code === "ECONNRESET")
 
 const connectOnce = (input: Address.Input, options: ConnectOptions) =>
-  Effect.uninterruptibleMask((restore) =>
-    Effect.gen(function*() {
-      const resolved = yield* resolve(input, options)
-      const { address } = resolved
-      // An address that TLS is spoken at is one of TCP.
-      const secure = options.tls === undefined || address._tag !== "Tcp"
-        ? undefined
-        : yield* Secure.dial(address, options.tls)
-      const { link, shown } = dial(resolved, secure)
-      yield* Effect.onError(restore(shown), () => Effect.sync(() => link.destroy()))
-      yield* Effect.addFinalizer(() => link.close)
-      return link
-    })
-  )
+  Effect.uninterruptibleMask((restore) => {
+    const resolved = resolve(input, options)
+    if (Result.isFailure(resolved)) return Effect.fail(resolved.failure)
+    const { success } = resolved
+    const { address } = success
+    // An address that TLS is spoken at is one of TCP.
+    const dialed = options.tls === undefined || address._tag !== "Tcp"
+      ? dial(success, undefined)
+      : Effect.flatMap(Secure.dial(address, options.tls), (secure) => dial(success, secure))
+    return Effect.tap(restore(dialed), owned)
+  })
 
 // ---------------------------------------------------------------------------------------------- pipes
 

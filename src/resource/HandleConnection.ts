@@ -115,7 +115,7 @@ export const connect = (
 ): Effect.Effect<HandleConnection, ConnectionError | ResourceError, Native | Scope.Scope> =>
   Effect.gen(function*() {
     const { system: { sockets } } = yield* Native
-    const { address: found, authKey, limit, policy, timeout } = yield* resolve(address, options)
+    const { address: found, authKey, limit, policy, timeout } = yield* Effect.fromResult(resolve(address, options))
     const peer = Address.format(found)
     if (found._tag !== "Unix") return yield* notUnix(peer)
     return yield* Effect.uninterruptibleMask((restore) =>

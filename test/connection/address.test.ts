@@ -15,7 +15,7 @@ const read = (text: string): Address.Address => Result.getOrThrow(Address.parse(
 const use = (
   address: Address.Input,
   security: { readonly tls?: { readonly ca: string }; readonly insecure?: boolean }
-) => Effect.runSync(Effect.result(resolve(address, { authKey: "none", ...security })))
+) => resolve(address, { authKey: "none", ...security })
 
 const detailOf = (text: string): string => {
   const result = Address.parse(text)

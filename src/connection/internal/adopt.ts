@@ -6,7 +6,8 @@
  */
 import * as Net from "node:net"
 import * as Inlet from "../../wire/internal/inlet.ts"
-import { first } from "./open.ts"
+import type { Receiver } from "../../wire/Transport.ts"
+import { unread } from "./open.ts"
 
 interface Inside {
   _handle: object | null
@@ -19,12 +20,12 @@ export interface Adopted {
   readonly inlet: Inlet.Inlet | undefined
 }
 
-/** Of a socket that has not been read from yet, and that nobody else has. */
-export const adopt = (accepted: Net.Socket): Adopted => {
+/** Of a socket that has not been read from yet, and that nobody else has; `receiver` reads it from its first byte on. */
+export const adopt = (accepted: Net.Socket, receiver: Receiver): Adopted => {
   const old = accepted as unknown as Inside
   const { _handle: handle, _server: server } = old
   if (!isHandle(handle)) return { socket: accepted, inlet: undefined }
-  const inlet = Inlet.make(first)
+  const inlet = Inlet.make(unread, receiver)
   const options: object = { handle, pauseOnCreate: true, onread: inlet.onread }
   const socket = new Net.Socket(options)
   const made = socket as unknown as Inside

@@ -9,6 +9,7 @@ import * as Address from "../Address.ts"
 import type { Connection } from "../Connection.ts"
 import { ClaimRefused, ConnectionError, type ConnectionErrorReason } from "../ConnectionError.ts"
 import * as Desk from "./desk.ts"
+import { FrameReader } from "./frameReader.ts"
 import { Link, type Ways } from "./link.ts"
 import * as Open from "./open.ts"
 import { defaultLimit, strangersLimit } from "./options.ts"
@@ -77,9 +78,10 @@ export const make = Effect.fnUntraced(
         Effect.gen(function*() {
           const mistrust = Desk.strange(ticket)
           if (mistrust !== undefined) return yield* fail(new ClaimRefused({ peer, detail: mistrust }))
-          const opening = Open.connect(address, undefined)
+          const reader = new FrameReader(strangersLimit)
+          const opening = Open.connect(address, undefined, reader)
           const { inlet, socket } = opening
-          const link = new Link(socket, { peer, limit: strangersLimit, inlet })
+          const link = new Link(socket, { peer, limit: strangersLimit, inlet, reader })
           const role = OwnAddresses.has(address) ? "client-of-self" : "client"
           const exit = yield* Effect.exit(restore(Desk.show(ticket, link, Open.connected(opening), role)))
           if (Exit.isSuccess(exit) && isOpen) {

@@ -4,6 +4,7 @@ import * as Exit from "effect/Exit"
 import * as RunningTime from "../../wire/internal/runningTime.ts"
 import * as Address from "../Address.ts"
 import { ConnectionError, type ConnectionErrorReason, HandshakeTimeout } from "../ConnectionError.ts"
+import { FrameReader } from "./frameReader.ts"
 import { Handshake } from "./handshake.ts"
 import { Link } from "./link.ts"
 import * as Open from "./open.ts"
@@ -11,23 +12,22 @@ import { type Resolved, strangersLimit } from "./options.ts"
 import * as OwnAddresses from "./ownAddresses.ts"
 import * as Secure from "./secure.ts"
 
-export interface Dialing {
-  readonly link: Link
-  /** Completes when both sides have shown the key; fails, or is interrupted, and then the connection must be destroyed. */
-  readonly shown: Effect.Effect<void, ConnectionError>
-}
-
-export const dial = (resolved: Resolved, secure: Secure.Dial | undefined): Dialing => {
-  const { address, authKey, limit, policy, timeout } = resolved
-  const peer = Address.format(address)
-  const { inlet, socket, whenConnected } = Open.connect(address, secure)
-  const link = new Link(socket, { peer, limit: strangersLimit, inlet })
-  const shown = Effect.callback<void, ConnectionError>((resume) => {
+/** Completes when both sides have shown the key; nothing is left of a connection that fails or is interrupted. */
+export const dial = (resolved: Resolved, secure: Secure.Dial | undefined): Effect.Effect<Link, ConnectionError> =>
+  Effect.callback((resume) => {
+    const { address, authKey, limit, policy, timeout } = resolved
+    const peer = Address.format(address)
+    const reader = new FrameReader(strangersLimit)
+    const { inlet, socket, whenConnected } = Open.connect(address, secure, reader)
+    const link = new Link(socket, { peer, limit: strangersLimit, inlet, reader })
     const done = (failure: ConnectionErrorReason | undefined): void => {
       relent()
-      if (failure !== undefined) return resume(Exit.fail(new ConnectionError({ reason: failure })))
-      link.trust(limit)
-      resume(Exit.void)
+      if (failure === undefined) {
+        link.trust(limit)
+        return resume(Exit.succeed(link))
+      }
+      link.destroy()
+      resume(Exit.fail(new ConnectionError({ reason: failure })))
     }
     const relent = RunningTime.after(timeout, () => {
       drop()
@@ -49,7 +49,6 @@ export const dial = (resolved: Resolved, secure: Secure.Dial | undefined): Diali
     return Effect.sync(() => {
       relent()
       drop()
+      link.destroy()
     })
   })
-  return { link, shown }
-}

@@ -15,8 +15,9 @@ import * as Address from "../Address.ts"
 import { ConnectionClosed, ConnectionError, type ConnectionErrorReason, HandshakeTimeout } from "../ConnectionError.ts"
 import type { Options } from "../Listener.ts"
 import { adopt } from "./adopt.ts"
+import { FrameReader } from "./frameReader.ts"
 import { authenticate, Handshake } from "./handshake.ts"
-import { Link } from "./link.ts"
+import { Link, owned } from "./link.ts"
 import { listen } from "./listen.ts"
 import { type Resolved, strangersLimit } from "./options.ts"
 import * as OwnAddresses from "./ownAddresses.ts"
@@ -92,9 +93,9 @@ class Stranger {
   }
 
   /** It speaks from now on, on this socket. */
-  meet(socket: Duplex, inlet?: Inlet): Link {
+  meet(socket: Duplex, inlet?: Inlet, reader?: FrameReader): Link {
     this.socket = socket
-    return this.link = new Link(socket, { peer: this.peer, limit: strangersLimit, inlet })
+    return this.link = new Link(socket, { peer: this.peer, limit: strangersLimit, inlet, reader })
   }
 
   /** It speaks from now on, without TLS. */
@@ -102,8 +103,9 @@ class Stranger {
     const accepted = this.socket as Net.Socket
     const carried = carry?.(accepted)
     if (carried !== undefined) return this.meet(carried)
-    const { inlet, socket } = adopt(accepted)
-    return this.meet(socket, inlet)
+    const reader = new FrameReader(strangersLimit)
+    const { inlet, socket } = adopt(accepted, reader)
+    return this.meet(socket, inlet, reader)
   }
 
   turnAway(): void {
@@ -242,7 +244,7 @@ class Hall {
       const guest = this.guests.shift()
       return guest === undefined ? Effect.andThen(restore(this.arrival), take) : Effect.succeed(guest)
     })
-    return Effect.tap(take, (link) => Effect.addFinalizer(() => link.close))
+    return Effect.tap(take, owned)
   })
 
   /** Completes when `accept` would not wait. */

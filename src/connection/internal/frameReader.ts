@@ -55,10 +55,10 @@ export class FrameReader implements Receiver {
   private paused = false
   /** the buffer becomes larger when it is full for the first time */
   private mayGrow = false
-  private readonly flow: (on: boolean) => void
+  /** stops the carrier, and lets it go on */
+  flow: (on: boolean) => void
 
-  /** `flow` stops the carrier, and lets it go on. */
-  constructor(limit: number, flow: (on: boolean) => void) {
+  constructor(limit: number, flow: (on: boolean) => void = () => {}) {
     this.limit = limit
     this.flow = flow
     // Of the memory that small Buffers share: most connections of a busy listener are short.

@@ -5,6 +5,7 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
 import type * as Schema from "effect/Schema"
+import * as Scope from "effect/Scope"
 import * as Net from "node:net"
 import type { Duplex } from "node:stream"
 import type * as Codec from "../../wire/Codec.ts"
@@ -71,9 +72,11 @@ export class Link implements Connection {
     readonly peer: string
     readonly limit: number
     readonly inlet?: Inlet | undefined
+    /** who reads from the inlet already */
+    readonly reader?: FrameReader | undefined
     readonly ways?: Ways
   }) {
-    const { inlet, limit, peer, ways = { readable: true, writable: true } } = options
+    const { inlet, limit, peer, reader = new FrameReader(limit), ways = { readable: true, writable: true } } = options
     this.peer = peer
     this.readable = ways.readable
     this.writable = ways.writable
@@ -81,7 +84,8 @@ export class Link implements Connection {
     this.inlet = inlet
     this.longestSent = limit
     this.outlet = new Outlet(socket, () => this.expected?.begin())
-    const reader = this.reader = new FrameReader(limit, (on) => void (on ? socket.resume() : socket.pause()))
+    this.reader = reader
+    reader.flow = (on) => void (on ? socket.resume() : socket.pause())
     reader.arrived = () => {
       this.expected?.end()
       for (const watcher of this.watchers) watcher()
@@ -90,7 +94,7 @@ export class Link implements Connection {
     socket.on("end", this.onEnd)
     socket.on("close", this.onClose)
     if (inlet === undefined) socket.on("data", reader.push)
-    else inlet.redirect(reader)
+    else if (options.reader === undefined) inlet.redirect(reader)
     // Frames of a tick leave in one write already: nothing is gained by waiting for more of them.
     if (socket instanceof Net.Socket) socket.setNoDelay(true)
     // A socket that is already gone emits no event any more.
@@ -251,10 +255,10 @@ export class Link implements Connection {
     return Effect.suspend(attempt)
   }
 
-  /** Bytes that are few, whether there is room for them or not; they leave with the next that is flushed. */
+  /** Bytes that are few, whether there is room for them or not; they leave with the next `flushNow`. */
   putNow(bytes: Uint8Array): ConnectionErrorReason | undefined {
     const refusal = this.refusal("write")
-    if (refusal === undefined) this.outlet.put(this.longestSent, (writer) => writer.raw(bytes))
+    if (refusal === undefined) this.outlet.put(this.longestSent, (writer) => writer.raw(bytes), false)
     return refusal
   }
 
@@ -316,13 +320,21 @@ export class Link implements Connection {
   readonly close: Effect.Effect<void> = Effect.callback((resume) => {
     if (this.released) return resume(Effect.void)
     this.end()
-    this.whenClosed(() => resume(Effect.void))
+    // Its descriptor is closed by then, if it has one.
+    if (this.socket.destroyed && this.isPlain) resume(Effect.void)
+    else this.whenClosed(() => resume(Effect.void))
   })
 
   /** Calls back when the socket is gone. */
   whenClosed(callback: () => void): void {
     if (this.socket.closed) callback()
     else this.socket.once("close", callback)
+  }
+
+  /** whether it is the kernel's, and nothing in between */
+  private get isPlain(): boolean {
+    const { socket } = this
+    return socket instanceof Net.Socket && !("encrypted" in socket)
   }
 
   get isOpen(): boolean {
@@ -339,9 +351,7 @@ export class Link implements Connection {
     outlet.stop()
     outlet.flush()
     // The kernel has all, and sends it. Only TLS has words of its own for the end.
-    if (socket.writableLength === 0 && socket instanceof Net.Socket && !("encrypted" in socket)) {
-      return void socket.destroy()
-    }
+    if (socket.writableLength === 0 && this.isPlain) return void socket.destroy()
     const timer = setTimeout(() => socket.destroy(), farewellTime)
     this.whenClosed(() => clearTimeout(timer))
     outlet.taken(() => {
@@ -390,6 +400,10 @@ export class Link implements Connection {
     return { stream: socket, inlet, leftover: reader.release() }
   }
 }
+
+/** Closes it with the Scope. */
+export const owned = (link: Link): Effect.Effect<void, never, Scope.Scope> =>
+  Effect.flatMap(Effect.scope, (scope) => Scope.addFinalizer(scope, link.close))
 
 const nothing = new Uint8Array(0)
 

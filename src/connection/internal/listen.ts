@@ -30,14 +30,15 @@ export const listen = Effect.fnUntraced(
   function*(options: Options): Effect.fn.Return<Listening, ConnectionError, Scope.Scope> {
     const given = options.address ?? (process.platform === "win32" ? freshPipe() : undefined)
     if (given !== undefined) {
-      const resolved = yield* resolve(given, options)
+      const resolved = yield* Effect.fromResult(resolve(given, options))
       if (resolved.address._tag !== "Unix") return yield* bound(resolved, options)
       const { reaper } = yield* Effect.mapError(Guard.shared, because)
       yield* Effect.promise(() => clear(resolved.address as typeof Address.Unix.Type))
       return yield* onFile(resolved, options, reaper)
     }
     const { directory, reaper } = yield* Effect.mapError(Guard.shared, because)
-    return yield* onFile(yield* resolve(Address.unix(directory.socketPath()), options), options, reaper)
+    const resolved = yield* Effect.fromResult(resolve(Address.unix(directory.socketPath()), options))
+    return yield* onFile(resolved, options, reaper)
   }
 )
 

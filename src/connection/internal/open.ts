@@ -2,12 +2,13 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Net from "node:net"
 import * as Inlet from "../../wire/internal/inlet.ts"
+import type { Receiver } from "../../wire/Transport.ts"
 import * as Address from "../Address.ts"
 import { ConnectFailed, ConnectionError, type ConnectionErrorReason } from "../ConnectionError.ts"
 import * as Secure from "./secure.ts"
 
-/** bytes that a socket's first read may have, which is not into memory of its Link: any part of a handshake fits in */
-export const first = 512
+/** bytes of a read when a socket's Link is gone and who has it next does not read yet */
+export const unread = 512
 
 /** A socket that is being connected. */
 export interface Opening {
@@ -34,8 +35,9 @@ export const target = (address: Address.Address): { readonly path: string } | {
   }
 }
 
-export const connect = (address: Address.Address, dial: Secure.Dial | undefined): Opening => {
-  const inlet = Inlet.make(first)
+/** `receiver` reads it from its first byte on. */
+export const connect = (address: Address.Address, dial: Secure.Dial | undefined, receiver: Receiver): Opening => {
+  const inlet = Inlet.make(unread, receiver)
   const peer = Address.format(address)
   const failed = ({ code = "EUNKNOWN", message: detail }: NodeJS.ErrnoException) =>
     new ConnectFailed({ address: peer, code, detail })

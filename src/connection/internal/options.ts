@@ -1,5 +1,5 @@
 import * as Duration from "effect/Duration"
-import * as Effect from "effect/Effect"
+import * as Result from "effect/Result"
 import type { AuthKey } from "../../wire/AuthKey.ts"
 import * as Address from "../Address.ts"
 import type { Credentials, Policy } from "../Authentication.ts"
@@ -41,9 +41,9 @@ export interface Resolved {
 export const resolve = (
   input: Address.Input,
   options: Common & { readonly timeout?: Duration.Input | undefined }
-): Effect.Effect<Resolved, ConnectionError> =>
-  Effect.map(
-    Effect.fromResult(Address.resolve(input, { tls: options.tls !== undefined, insecure: options.insecure === true })),
+): Result.Result<Resolved, ConnectionError> =>
+  Result.map(
+    Address.resolve(input, { tls: options.tls !== undefined, insecure: options.insecure === true }),
     (address) => ({
       address,
       authKey: options.authKey,

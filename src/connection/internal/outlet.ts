@@ -69,9 +69,9 @@ export class Outlet {
 
   /**
    * One message, written by `write` without a break; gives its length. Nothing was written if that is more than `limit`,
-   * or if `write` throws.
+   * or if `write` throws. Unless it `leaves` with the tick it waits for a `flush`.
    */
-  put(limit: number, write: (writer: Writer) => void): number {
+  put(limit: number, write: (writer: Writer) => void, leaves = true): number {
     if (this.mayGrow && this.writer.unflushed > 0) this.grow()
     const { writer } = this
     writer.begin(4)
@@ -91,7 +91,7 @@ export class Outlet {
       writer.finish()
     } else this.veryLong(length)
     if (this.writer.unflushed > flushAt) this.flush()
-    else this.schedule()
+    else if (leaves) this.schedule()
     return length
   }
 

@@ -22,17 +22,18 @@ export interface Inlet {
 /** bytes; more is not read ahead while nobody reads, until `socket.resume()` */
 const mostHeld = 1 << 20
 
-export const make = (size = 64 << 10): Inlet => {
-  const own = new Uint8Array(size)
+/** `size`: bytes of a read while nobody reads; `first`: who reads from the beginning. */
+export const make = (size = 64 << 10, first?: Receiver): Inlet => {
+  let own: Uint8Array | undefined
   let held: Uint8Array = empty
-  let receiver: Receiver | undefined
-  let given: Uint8Array = own
+  let receiver = first
+  let given: Uint8Array = empty
   let givenBy: Receiver | undefined
   return {
     onread: {
       buffer: () => {
         givenBy = receiver
-        return given = receiver === undefined ? own : receiver.buffer()
+        return given = receiver === undefined ? (own ??= new Uint8Array(size)) : receiver.buffer()
       },
       callback: (n) => {
         if (receiver === undefined) held = concat(held, given.subarray(0, n))
