@@ -10,13 +10,33 @@ import { once } from "node:events"
 import { mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
+import { text } from "node:stream/consumers"
 import { effectWorker } from "../effectWorker.ts"
 import { bytes } from "../payloads.ts"
 import * as Child from "../peers/child.ts"
-import type { Talker } from "../talker.ts"
+import type { Beginner, Talker } from "../talker.ts"
 import * as W from "../worker.ts"
 import { authKey, Question } from "./connection.contract.ts"
 import { Worker } from "./contract.ts"
+
+/** Who connects is a process of its own, as who listens is, and has done nothing before. */
+export const fresh: Beginner = {
+  handshakes: (count) => begin("handshakes", count),
+  tiny: (count) => begin("tiny", count)
+}
+
+const begin = (what: keyof Beginner, count: number): W.Timed =>
+  Effect.scoped(Effect.gen(function*() {
+    const child = yield* Child.scoped(
+      () =>
+        ChildProcess.spawn(process.execPath, [Child.file("../ours/connection.fresh.ts"), what, String(count)], {
+          stdio: ["ignore", "pipe", "inherit"],
+          detached: true
+        }),
+      (child) => child.kill("SIGTERM")
+    )
+    return Number(yield* Effect.tryPromise({ try: () => text(child.stdout), catch: (error) => error }))
+  }))
 
 const folder = Effect.acquireRelease(
   Effect.sync(() => mkdtempSync(join(tmpdir(), "emp-bench-"))),

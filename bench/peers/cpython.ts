@@ -6,7 +6,7 @@ import { readdirSync, rmSync } from "node:fs"
 import { createInterface } from "node:readline"
 import type { Idle, Keeper } from "../keeper.ts"
 import type { Porter } from "../porter.ts"
-import type { Talker } from "../talker.ts"
+import type { Beginner, Talker } from "../talker.ts"
 import type { Solution, Timed } from "../worker.ts"
 import * as Child from "./child.ts"
 
@@ -76,6 +76,13 @@ export const cpythonConnection = Effect.map(cpython, (measure): Talker => ({
   echo: (size) => (count) => measure("echo_bytes", size, count),
   tiny: (count) => measure("proxy", "tiny", count)
 }))
+
+/** The same, by two processes that have done nothing before. */
+export const cpythonFresh: Beginner = {
+  handshakes: (count, inFlight) =>
+    Effect.scoped(Effect.flatMap(cpythonConnection, ({ handshakes }) => handshakes(count, inFlight))),
+  tiny: (count, inFlight) => Effect.scoped(Effect.flatMap(cpythonConnection, ({ tiny }) => tiny(count, inFlight)))
+}
 
 /** A proxy of a `BaseManager`. */
 export const cpythonManager: Solution = Effect.map(cpython, (measure) => {
