@@ -50,6 +50,25 @@ for (const way of [byDescriptors, byHandles]) {
     )
 
     test(
+      "reads when somebody listens to it, what was read here and what comes later",
+      Effect.gen(function*() {
+        const { hear } = yield* desk
+        const { connect } = yield* listener
+        const { accepted, client } = yield* connect
+        client.end("to the end")
+        accepted.read(0)
+        yield* waitUntil(() => accepted.readableLength === 10)
+        assert.strictEqual(yield* hear({ socket: accepted }), "to the end")
+        const second = yield* connect
+        const heard = yield* Effect.forkChild(hear({ socket: second.accepted }))
+        yield* waitUntil(() => second.accepted.destroyed)
+        second.client.end("later")
+        assert.strictEqual(yield* Fiber.join(heard), "later")
+        client.destroy()
+      })
+    )
+
+    test(
       "is sent by a child in a result",
       Effect.gen(function*() {
         const { dial } = yield* desk

@@ -65,7 +65,7 @@ export const takeSocket = (socket: Net.Socket, put: Put): Effect.Effect<Connecte
   )
 }
 
-/** Takes over what arrived. It reads when somebody does. */
+/** Takes over what arrived. It keeps what comes until somebody listens, as one does that was accepted. */
 export const makeSocket = (
   arrived: Arrived,
   { allowHalfOpen, head }: Pick<ConnectedSocket, "allowHalfOpen" | "head">
@@ -74,7 +74,6 @@ export const makeSocket = (
     arrived,
     attempt(() => {
       const socket = new Net.Socket({ ...streamOf(arrived), allowHalfOpen, readable: true, writable: true })
-      socket.pause()
       if (head.length > 0) socket.unshift(head)
       return socket
     })
