@@ -47,7 +47,11 @@ const shared = <A, Parts extends Schema.Codec<{ readonly ticket: Ticket }, unkno
   readonly what: string
   readonly is: (value: unknown) => value is A
   readonly parts: Parts
-  readonly take: (value: A, put: Put) => Effect.Effect<Parts["Type"], ResourceError>
+  readonly take: (
+    value: A,
+    put: Put,
+    restore: <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
+  ) => Effect.Effect<Parts["Type"], ResourceError>
   /** owned by the carrier until it is closed */
   readonly make: (arrived: Arrived, parts: Parts["Type"], carrier: Carrier) => Effect.Effect<A, ResourceError>
 }): Shared<A, Parts["Encoded"]> => {
@@ -63,7 +67,9 @@ const shared = <A, Parts extends Schema.Codec<{ readonly ticket: Ticket }, unkno
   const encode = (value: A) =>
     Effect.gen(function*() {
       const { carrier } = yield* ResourceSharer
-      return yield* Effect.uninterruptible(Effect.flatMap(carrier.opened, (put) => take(value, put)))
+      return yield* Effect.uninterruptibleMask((restore) =>
+        Effect.flatMap(carrier.opened, (put) => take(value, put, restore))
+      )
     })
   return parts.pipe(
     Schema.decodeTo(

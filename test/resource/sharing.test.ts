@@ -9,6 +9,7 @@ import { waitUntil } from "effect-multiprocessing/testing"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import * as Dgram from "node:dgram"
 import { once } from "node:events"
@@ -65,6 +66,26 @@ for (const way of [byDescriptors, byHandles]) {
         second.client.end("later")
         assert.strictEqual(yield* Fiber.join(heard), "later")
         client.destroy()
+      })
+    )
+
+    test(
+      "whose other end does not read stays as it was when its sender gives up, and is sent when it does",
+      Effect.gen(function*() {
+        const { serve } = yield* desk
+        const { connect } = yield* listener
+        const { accepted, client } = yield* connect
+        const half = Buffer.alloc(8_000_000, "x")
+        // written again when the kernel has the first, behind whatever waits for that
+        accepted.write(half, () => accepted.write(half))
+        assert.isTrue(Option.isNone(yield* Effect.timeoutOption(serve({ socket: accepted }), "200 millis")))
+        assert.isFalse(accepted.destroyed)
+        const sent = yield* Effect.forkChild(serve({ socket: accepted }))
+        client.end("all")
+        const text = yield* textOf(client)
+        yield* Fiber.join(sent)
+        assert.strictEqual(text.length - text.search(/[^x]/), text.match(/\d+:all$/)?.[0].length)
+        assert.strictEqual(text.search(/[^x]/), 2 * half.length)
       })
     )
 

@@ -23,21 +23,34 @@ export interface ConnectedSocket {
 const nameOf = ({ remoteAddress, remotePort }: Net.Socket): string =>
   remoteAddress === undefined ? "a socket" : `the socket to ${remoteAddress} port ${remotePort}`
 
-/** Waits until the kernel has all that was written. */
+/** Waits until the kernel has all that was written, and what was written meanwhile. */
 const flushed = (socket: Net.Socket): Effect.Effect<void, ResourceError> =>
+  Effect.suspend(() =>
+    socket.writableLength === 0 || socket.writableEnded
+      ? Effect.void
+      : Effect.andThen(written(socket), flushed(socket))
+  )
+
+const written = (socket: Net.Socket): Effect.Effect<void, ResourceError> =>
   Effect.callback((resume) => {
-    if (socket.writableLength === 0 || socket.writableEnded) return resume(Effect.void)
     socket.write(
       "",
       (error) => resume(error === null || error === undefined ? Effect.void : refuse(nameOf(socket), error.message))
     )
   })
 
-/** Takes a socket away from this process. One that cannot be sent stays as it was. */
-export const takeSocket = (socket: Net.Socket, put: Put): Effect.Effect<ConnectedSocket, ResourceError> => {
+/**
+ * Takes a socket away from this process. One that cannot be sent stays as it was, and so does one whose other end does
+ * not read: `restore` lets the sender give up.
+ */
+export const takeSocket = (
+  socket: Net.Socket,
+  put: Put,
+  restore: <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
+): Effect.Effect<ConnectedSocket, ResourceError> => {
   const name = nameOf(socket)
   return Effect.andThen(
-    flushed(socket),
+    restore(flushed(socket)),
     Effect.suspend(() => {
       if ("encrypted" in socket) return refuse(name, "TLS has its keys in this process")
       if (socket.connecting) return refuse(name, "it is not connected yet")
