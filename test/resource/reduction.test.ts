@@ -77,6 +77,7 @@ describe("values without a Schema", () => {
       const values = {
         map: new Map<unknown, unknown>([["a", new Set([1, 2])], [new Date(5), Option.some(Option.none())]]),
         url: new URL("https://effect.website/a?b"),
+        options: [Option.some(undefined), Option.some(null), Option.none()],
         results: [Result.succeed(1), Result.fail("no")],
         durations: [Duration.seconds(3), Duration.infinity, Duration.nanos(5n)],
         at: DateTime.makeUnsafe(1e12),

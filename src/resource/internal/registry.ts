@@ -66,9 +66,9 @@ const ofLibrary: ReadonlyArray<Kind> = [
     }),
     errorFrom
   ),
-  kind("Option", Option.isOption, Option.toArray, ([value, ...others]) => {
-    if (others.length > 0) throw new TypeError("an Option of several values")
-    return Option.fromUndefinedOr(value)
+  kind("Option", Option.isOption, Option.toArray, ([...values]: ReadonlyArray<unknown>) => {
+    if (values.length > 1) throw new TypeError("an Option of several values")
+    return values.length === 0 ? Option.none() : Option.some(values[0])
   }),
   kind(
     "Result",
