@@ -286,6 +286,20 @@ describe.runIf(byDescriptors.available)("a descriptor", () => {
   )
 
   test(
+    "is a number of one that is open, or is refused",
+    Effect.gen(function*() {
+      const { line } = yield* desk
+      const { share } = yield* ResourceSharer.ResourceSharer
+      // to the C library, some of these are those that are always open
+      for (const number of [-1, NaN, 0.5, 1.5, 2 ** 32, 2 ** 40, 999_999]) {
+        assert.include(yield* issueOf(line({ file: new Reduction.Descriptor(number) })), "EBADF", String(number))
+        const { reason } = yield* Effect.flip(share([number]))
+        assert.deepInclude(reason, { _tag: "SystemCallFailed", code: "EBADF" }, String(number))
+      }
+    })
+  )
+
+  test(
     "goes from one child to another, past their parent",
     Effect.gen(function*() {
       const [one, other] = [yield* desk, yield* desk]

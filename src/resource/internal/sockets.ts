@@ -123,6 +123,13 @@ const calls = (koffi: Koffi, library: Library): Sockets => {
       if (errno !== constants.errno.EINTR) throw failure(syscall, errno)
     }
   }
+  /** Anything else would be taken for another descriptor: NaN for 0. */
+  const known = (syscall: string, descriptor: number): number => {
+    if (!Number.isInteger(descriptor) || descriptor < 0 || descriptor > 0x7fffffff) {
+      throw failure(syscall, constants.errno.EBADF)
+    }
+    return descriptor
+  }
   const header = Buffer.alloc(messageSize)
   const vector = Buffer.alloc(16)
   /** what the header points to: nobody else may hold it during the call */
@@ -191,7 +198,7 @@ const calls = (koffi: Koffi, library: Library): Sockets => {
         control.writeBigUInt64LE(BigInt(length), 0)
         control.writeInt32LE(SOL_SOCKET, 8)
         control.writeInt32LE(SCM_RIGHTS, 12)
-        passed.forEach((fd, i) => control.writeInt32LE(fd, controlHeader + 4 * i))
+        passed.forEach((fd, i) => control.writeInt32LE(known("sendmsg", fd), controlHeader + 4 * i))
       }
       point(bytes, control)
       return unlessBusy("sendmsg", () => sendmsg(descriptor, header, MSG_DONTWAIT | MSG_NOSIGNAL)) ?? 0
@@ -214,7 +221,7 @@ const calls = (koffi: Koffi, library: Library): Sockets => {
       }
       return { bytes: bytes.subarray(0, received), descriptors }
     },
-    duplicate: (descriptor) => checked("fcntl", fcntl(descriptor, F_DUPFD_CLOEXEC, 0)),
+    duplicate: (descriptor) => checked("fcntl", fcntl(known("fcntl", descriptor), F_DUPFD_CLOEXEC, 0)),
     shutdown: (descriptor) => {
       checked("shutdown", shutdown(descriptor, SHUT_WR))
     },
