@@ -156,6 +156,9 @@ const ServerParts = Schema.Struct({
  *
  * A Unix server that is closed by who has made it takes its file with it.
  *
+ * What arrives is a `net.Server`, of an `http.Server` too: an HTTP server there is told of its connections with
+ * `http.emit("connection", socket)`. One of TLS is refused, since who has no keys would answer in plain text.
+ *
  * @stability unstable
  * @category schemas
  * @since 0.1.0

@@ -16,6 +16,7 @@ import { once } from "node:events"
 import * as Fs from "node:fs"
 import * as Net from "node:net"
 import * as Tls from "node:tls"
+import { certificate } from "../support/certificates.ts"
 import {
   byDescriptors,
   byHandles,
@@ -172,6 +173,17 @@ for (const way of [byDescriptors, byHandles]) {
       Effect.gen(function*() {
         const { accept } = yield* desk
         assert.include(yield* issueOf(accept({ server: Net.createServer(), count: 1 })), "does not listen")
+      })
+    )
+
+    test(
+      "of TLS cannot be sent: its connections would be answered in plain text",
+      Effect.gen(function*() {
+        const { accept } = yield* desk
+        const server = Tls.createServer(certificate("listener"))
+        yield* Effect.promise(() => once(server.listen(0, "127.0.0.1"), "listening"))
+        assert.include(yield* issueOf(accept({ server, count: 1 })), "TLS")
+        server.close()
       })
     )
   })

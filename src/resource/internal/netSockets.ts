@@ -110,6 +110,7 @@ export interface ListeningServer {
 export const shareServer = (server: Net.Server, put: Put): Effect.Effect<ListeningServer, ResourceError> =>
   Effect.suspend(() => {
     const handle = Handles.ofSocket(server)
+    if ("setSecureContext" in server) return refuse("a server", "TLS has its keys in this process")
     if (handle === undefined) return refuse("a server", "it does not listen")
     const { allowHalfOpen = false, pauseOnConnect = false } = server as {
       readonly allowHalfOpen?: boolean
