@@ -103,7 +103,7 @@ describe.runIf(canShare)("an array", () => {
         ["uint32", [2 ** 32, -1]],
         ["int64", [2n ** 63n, 1]],
         ["uint64", [-1n, 2n ** 64n]],
-        ["float32", [1n]],
+        ["float32", [1n, 1e39, -Number.MAX_VALUE]],
         ["float64", ["1"]]
       ]
       for (const [type, values] of cases) {

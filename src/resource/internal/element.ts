@@ -56,7 +56,11 @@ const refuse = (value: unknown, detail: string) => Result.fail(new NotStorable({
 /** Whether a value comes back as it is; a `float32` may come back rounded, as floats do. */
 export const check = <T extends ElementType>(type: T, value: Value<T>): Result.Result<Value<T>, NotStorable> => {
   if (type === "float32" || type === "float64") {
-    return typeof value === "number" ? Result.succeed(value) : refuse(value, `${type} holds numbers`)
+    if (typeof value !== "number") return refuse(value, `${type} holds numbers`)
+    // rounded to an infinity that it is not
+    return type === "float32" && Number.isFinite(value) && !Number.isFinite(Math.fround(value))
+      ? refuse(value, `it is out of the range of ${type}`)
+      : Result.succeed(value)
   }
   const bits = bytesOf(type) * 8
   const signed = type.startsWith("int")
