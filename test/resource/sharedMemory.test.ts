@@ -393,6 +393,16 @@ describe.runIf(canShare)("what cannot be", () => {
   )
 
   live(
+    "permissions that are none",
+    Effect.gen(function*() {
+      for (const mode of [-1, 0.5, NaN, 0o1000, 2 ** 40]) {
+        const reason = yield* reasonOf(SharedMemory.make({ size: 1, mode }))
+        assert.deepInclude(reason, { _tag: "InvalidOption", option: "mode" }, String(mode))
+      }
+    })
+  )
+
+  live(
     "views that do not lie in the segment",
     Effect.gen(function*() {
       const segment = yield* SharedMemory.make({ size: 20 })

@@ -56,6 +56,11 @@ const checkSize = (size: number): Effect.Effect<void, ResourceError> => {
     : Effect.void
 }
 
+const checkMode = (mode: number): Effect.Effect<void, ResourceError> =>
+  Number.isInteger(mode) && mode >= 0 && mode <= 0o777
+    ? Effect.void
+    : fail(new InvalidOption({ option: "mode", detail: `${mode} is not from 0 to 0o777` }))
+
 /** A descriptor that is open as long as the Scope. */
 const descriptor = (
   open: () => number,
@@ -186,6 +191,7 @@ export const make = (
       ? SegmentName.fresh()
       : yield* Effect.mapError(Effect.fromResult(SegmentName.parse(given)), because)
     yield* checkSize(size)
+    yield* checkMode(mode)
     // once it is mapped and has its name the descriptor is not needed
     return yield* Effect.scopedWith((brief) =>
       Effect.gen(function*() {
