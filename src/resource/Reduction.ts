@@ -19,6 +19,7 @@ import * as Net from "node:net"
 import { copiedPrefix } from "../remote/internal/names.ts"
 import type * as Remote from "../remote/Remote.ts"
 import type { Checked } from "../wire/internal/checked.ts"
+import { EndedUnlessWhole } from "../wire/internal/wholly.ts"
 import * as Bound_ from "./internal/bound.ts"
 import type { Arrived, Carrier, Put } from "./internal/carrier.ts"
 import * as File_ from "./internal/file.ts"
@@ -54,14 +55,19 @@ const shared = <A, Parts extends Schema.Codec<{ readonly ticket: Ticket }, unkno
   ) => Effect.Effect<Parts["Type"], ResourceError>
   /** owned by the carrier until it is closed */
   readonly make: (arrived: Arrived, parts: Parts["Type"], carrier: Carrier) => Effect.Effect<A, ResourceError>
+  readonly end: (value: A) => void
 }): Shared<A, Parts["Encoded"]> => {
-  const { is, make, parts, take, what } = options
+  const { end, is, make, parts, take, what } = options
   const decode = (parts: Parts["Type"]) =>
     Effect.gen(function*() {
       const { carrier } = yield* ResourceSharer
+      const endUnlessWhole = yield* EndedUnlessWhole
       // What has been fetched is closed or owned, whenever whoever wants it is interrupted.
       return yield* Effect.uninterruptibleMask((restore) =>
-        Effect.flatMap(restore(carrier.claim(parts.ticket)), (arrived) => make(arrived, parts, carrier))
+        restore(carrier.claim(parts.ticket)).pipe(
+          Effect.flatMap((arrived) => make(arrived, parts, carrier)),
+          Effect.tap((value) => Effect.sync(() => endUnlessWhole?.(() => end(value))))
+        )
       )
     })
   const encode = (value: A) =>
@@ -86,9 +92,11 @@ const shared = <A, Parts extends Schema.Codec<{ readonly ticket: Ticket }, unkno
 const owned = <A extends { readonly once: (event: "close", listener: () => void) => unknown }, Parts>(
   make: (arrived: Arrived, parts: Parts) => Effect.Effect<A, ResourceError>,
   end: (value: A) => void
-) =>
-(arrived: Arrived, parts: Parts, { own }: Carrier): Effect.Effect<A, ResourceError> =>
-  Effect.tap(make(arrived, parts), (value) => Effect.sync(() => value.once("close", own(() => end(value)))))
+) => ({
+  make: (arrived: Arrived, parts: Parts, { own }: Carrier): Effect.Effect<A, ResourceError> =>
+    Effect.tap(make(arrived, parts), (value) => Effect.sync(() => value.once("close", own(() => end(value))))),
+  end
+})
 
 const DescriptorParts = Schema.Struct({ ticket: Ticket })
 
@@ -130,7 +138,7 @@ export const Socket: Shared<Net.Socket, typeof SocketParts.Encoded> = shared({
   is: (value): value is Net.Socket => value instanceof Net.Socket,
   parts: SocketParts,
   take: NetSockets.takeSocket,
-  make: owned(NetSockets.makeSocket, (socket) => socket.destroy())
+  ...owned(NetSockets.makeSocket, (socket) => socket.destroy())
 })
 
 const ServerParts = Schema.Struct({
@@ -168,7 +176,7 @@ export const Server: Shared<Net.Server, typeof ServerParts.Encoded> = shared({
   is: (value): value is Net.Server => value instanceof Net.Server,
   parts: ServerParts,
   take: NetSockets.shareServer,
-  make: owned(NetSockets.makeServer, (server) => server.close())
+  ...owned(NetSockets.makeServer, (server) => server.close())
 })
 
 const DatagramParts = Schema.Struct({ ticket: Ticket, type: Schema.Literals(["udp4", "udp6"]) })
@@ -185,7 +193,7 @@ export const DatagramSocket: Shared<Dgram.Socket, typeof DatagramParts.Encoded> 
   is: (value): value is Dgram.Socket => value instanceof Dgram.Socket,
   parts: DatagramParts,
   take: NetSockets.shareDatagramSocket,
-  make: owned(NetSockets.makeDatagramSocket, (socket) => socket.close())
+  ...owned(NetSockets.makeDatagramSocket, (socket) => socket.close())
 })
 
 /**
@@ -239,7 +247,8 @@ export class Descriptor {
       Effect.sync(() => {
         const descriptor: Descriptor = new Descriptor(fd, own(() => descriptor.close()))
         return descriptor
-      })
+      }),
+    end: (descriptor) => descriptor.close()
   })
 }
 

@@ -91,6 +91,24 @@ for (const way of [byDescriptors, byHandles]) {
     )
 
     test(
+      "is ended where what came with it does not arrive, in a payload and in a result",
+      Effect.gen(function*() {
+        const { both, half } = yield* desk
+        const { connect, port, server } = yield* listener
+        const { accepted, client } = yield* connect
+        const path = `${yield* folder}/file`
+        const file = yield* Reduction.openFile(path, { flag: "w" })
+        Fs.rmSync(path)
+        assert.include(yield* issueOf(both({ socket: accepted, file })), "nothing is at")
+        assert.strictEqual(yield* textOf(client), "")
+        const connected = once(server, "connection") as Promise<[Net.Socket]>
+        assert.include(yield* issueOf(half({ port, path })), "nothing is at")
+        const [other] = yield* Effect.promise(() => connected)
+        assert.strictEqual(yield* textOf(other), "")
+      })
+    )
+
+    test(
       "is sent by a child in a result",
       Effect.gen(function*() {
         const { dial } = yield* desk

@@ -35,6 +35,7 @@ import type { Encodes, Long, Outbound, Put, Waiter } from "./outbound.ts"
 import { Producer } from "./producer.ts"
 import type { Reader } from "./reader.ts"
 import { encodeReason, kind, reasonCodec, smallCall, Violation } from "./records.ts"
+import { wholly } from "./wholly.ts"
 
 type Handled = Effect.Effect<unknown, unknown, any> | Stream.Stream<unknown, unknown, any>
 
@@ -215,7 +216,7 @@ export class Server {
     const { method } = served
     const outcome = method.payload.fromWire(wire)
     if (isSuccess(outcome)) return apply(served, outcome.value)
-    const payload = orFailWith(outcome, decodeFailed(method))
+    const payload = wholly(orFailWith(outcome, decodeFailed(method)))
     if (Exit.isExit(payload)) return payload
     return method.stream
       ? Stream.unwrap(Effect.map(payload, (payload) => apply(served, payload) as Stream.Stream<unknown, unknown, any>))

@@ -5,13 +5,28 @@ import * as Fiber from "effect/Fiber"
 import * as Option from "effect/Option"
 import * as Scope from "effect/Scope"
 
-/** What is decoded arrives as a whole, or leaves nothing in the receiver's Scope: the first part may be open already. */
+/**
+ * Takes note of what is to be ended if what it was decoded for does not arrive as a whole, and belongs to no Scope.
+ * `undefined` where nobody looks after that.
+ */
+export const EndedUnlessWhole: Context.Reference<((end: () => void) => void) | undefined> = Context.Reference(
+  "effect-multiprocessing/EndedUnlessWhole",
+  { defaultValue: (): ((end: () => void) => void) | undefined => undefined }
+)
+
+/** What is decoded arrives as a whole, or leaves nothing open with the receiver: its first part may be there already. */
 export const wholly = <A, E, R>(decoding: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
   Exit.isExit(decoding)
     ? decoding
     : Effect.suspend(() => {
+      const ends: Array<() => void> = []
+      const noted = Effect.provideService(decoding, EndedUnlessWhole, (end) => void ends.push(end))
       const scope = Option.getOrUndefined(Context.getOption(Fiber.getCurrent()!.context, Scope.Scope))
-      return scope === undefined ? decoding : within(scope, decoding)
+      return Effect.onExit(
+        scope === undefined ? noted : within(scope, noted),
+        (exit) =>
+          Exit.isFailure(exit) && ends.length > 0 ? Effect.sync(() => ends.forEach((end) => end())) : Effect.void
+      )
     })
 
 const within = <A, E, R>(scope: Scope.Scope, decoding: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
