@@ -70,7 +70,8 @@ export class ResourceTracker extends Context.Service<ResourceTracker, {
  * place and knows as much; if both are killed, the next process of this user that owns anything does it.
  *
  * It fails with `PathNotFound` when nothing is there, and with `InvalidOption` for a directory that cannot be meant: one
- * that holds the home directory, the working directory, the temporary folder, or what this library keeps there.
+ * that holds the home directory, the working directory, the temporary folder, what this library keeps there, or
+ * `/dev/shm`.
  *
  * **Gotchas**
  *

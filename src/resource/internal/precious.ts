@@ -4,12 +4,14 @@ import * as Os from "node:os"
 import * as Path from "node:path"
 import type { Identity } from "../../guard/internal/records.ts"
 import * as RunDirectory from "../../guard/internal/runDirectory.ts"
+import * as SegmentName from "./segmentName.ts"
 
 const directories: ReadonlyArray<readonly [what: string, find: () => ReadonlyArray<string>]> = [
   ["the home directory", () => [Os.homedir(), Os.userInfo().homedir]],
   ["the working directory", () => [process.cwd()]],
   ["the temporary folder", () => [Os.tmpdir()]],
-  ["the run directories", RunDirectory.bases]
+  ["the run directories", RunDirectory.bases],
+  ["the shared memory of all programs", () => [SegmentName.directory]]
 ]
 
 /** A directory and all in which it is. */
