@@ -19,7 +19,7 @@ import * as Net from "node:net"
 import { copiedPrefix } from "../remote/internal/names.ts"
 import type * as Remote from "../remote/Remote.ts"
 import type { Checked } from "../wire/internal/checked.ts"
-import { EndedUnlessWhole } from "../wire/internal/wholly.ts"
+import { Parts as PartsOfMessage } from "../wire/internal/wholly.ts"
 import * as Bound_ from "./internal/bound.ts"
 import type { Arrived, Carrier, Put } from "./internal/carrier.ts"
 import * as File_ from "./internal/file.ts"
@@ -55,18 +55,24 @@ const shared = <A, Parts extends Schema.Codec<{ readonly ticket: Ticket }, unkno
   ) => Effect.Effect<Parts["Type"], ResourceError>
   /** owned by the carrier until it is closed */
   readonly make: (arrived: Arrived, parts: Parts["Type"], carrier: Carrier) => Effect.Effect<A, ResourceError>
+  /** as soon as its whole message is there */
+  readonly begin?: (value: A) => void
   readonly end: (value: A) => void
 }): Shared<A, Parts["Encoded"]> => {
-  const { end, is, make, parts, take, what } = options
+  const { begin = () => {}, end, is, make, parts, take, what } = options
   const decode = (parts: Parts["Type"]) =>
     Effect.gen(function*() {
       const { carrier } = yield* ResourceSharer
-      const endUnlessWhole = yield* EndedUnlessWhole
+      const note = yield* PartsOfMessage
+      const arrives = (value: A): void => {
+        if (note === undefined) begin(value)
+        else note({ begin: () => begin(value), end: () => end(value) })
+      }
       // What has been fetched is closed or owned, whenever whoever wants it is interrupted.
       return yield* Effect.uninterruptibleMask((restore) =>
         restore(carrier.claim(parts.ticket)).pipe(
           Effect.flatMap((arrived) => make(arrived, parts, carrier)),
-          Effect.tap((value) => Effect.sync(() => endUnlessWhole?.(() => end(value))))
+          Effect.tap((value) => Effect.sync(() => arrives(value)))
         )
       )
     })
@@ -114,12 +120,13 @@ const SocketParts = Schema.Struct({ ticket: Ticket, head: Schema.Uint8Array, all
  * To encode it waits until the kernel has all that was written to it, and takes it away from this process: the socket is
  * destroyed here, and the connection goes on. What had been read and not consumed travels along, and is what the
  * receiver reads first. A socket that cannot be sent (TLS, not connected, closed, its end written, `setEncoding`) stays
- * as it was, and the message fails as any that cannot be encoded. If nobody fetches it in time, the connection ends.
+ * as it was, and the message fails as any that cannot be encoded. If nobody fetches it in time, the connection ends. Who gives
+ * up while it waits, by a timeout for example, keeps it.
  *
  * **Gotchas**
  *
- * The receiver's `ResourceSharer` owns it until it is closed, not the Scope of a call. It does not read by itself: listen
- * to `data`, or pipe it.
+ * The receiver's `ResourceSharer` owns it until it is closed, not the Scope of a call. As one that was accepted, it keeps
+ * what comes until somebody reads: listen to `data`, or pipe it.
  *
  * **Example** (Connections for a worker)
  *
@@ -138,7 +145,9 @@ export const Socket: Shared<Net.Socket, typeof SocketParts.Encoded> = shared({
   is: (value): value is Net.Socket => value instanceof Net.Socket,
   parts: SocketParts,
   take: NetSockets.takeSocket,
-  ...owned(NetSockets.makeSocket, (socket) => socket.destroy())
+  ...owned(NetSockets.makeSocket, (socket) => socket.destroy()),
+  // nobody could hear yet that it ends
+  begin: (socket) => void socket.read(0)
 })
 
 const ServerParts = Schema.Struct({

@@ -91,6 +91,21 @@ for (const way of [byDescriptors, byHandles]) {
     )
 
     test(
+      "that has ended is heard to end, whatever comes with it",
+      Effect.gen(function*() {
+        const { pair } = yield* desk
+        const { connect } = yield* listener
+        for (let i = 0; i < 10; i++) {
+          const [first, second] = [yield* connect, yield* connect]
+          first.client.end()
+          yield* pair({ first: first.accepted, second: second.accepted })
+          assert.strictEqual(yield* textOf(second.client), "")
+          first.client.destroy()
+        }
+      })
+    )
+
+    test(
       "is ended where what came with it does not arrive, in a payload and in a result",
       Effect.gen(function*() {
         const { both, half } = yield* desk

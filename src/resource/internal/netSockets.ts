@@ -78,7 +78,7 @@ export const takeSocket = (
   )
 }
 
-/** Takes over what arrived. It keeps what comes until somebody listens, as one does that was accepted. */
+/** Takes over what arrived. It reads when it is told to, or somebody listens. */
 export const makeSocket = (
   arrived: Arrived,
   { allowHalfOpen, head }: Pick<ConnectedSocket, "allowHalfOpen" | "head">
@@ -86,7 +86,15 @@ export const makeSocket = (
   orClose(
     arrived,
     attempt(() => {
-      const socket = new Net.Socket({ ...streamOf(arrived), allowHalfOpen, readable: true, writable: true })
+      // no public option; without it the socket reads at once
+      const manually = { manualStart: true }
+      const socket = new Net.Socket({
+        ...streamOf(arrived),
+        ...manually,
+        allowHalfOpen,
+        readable: true,
+        writable: true
+      })
       if (head.length > 0) socket.unshift(head)
       return socket
     })

@@ -5,13 +5,18 @@ import * as Fiber from "effect/Fiber"
 import * as Option from "effect/Option"
 import * as Scope from "effect/Scope"
 
-/**
- * Takes note of what is to be ended if what it was decoded for does not arrive as a whole, and belongs to no Scope.
- * `undefined` where nobody looks after that.
- */
-export const EndedUnlessWhole: Context.Reference<((end: () => void) => void) | undefined> = Context.Reference(
-  "effect-multiprocessing/EndedUnlessWhole",
-  { defaultValue: (): ((end: () => void) => void) | undefined => undefined }
+/** What becomes of a part that belongs to no Scope. */
+export interface Part {
+  /** All of it is there: whoever it is for goes on now. */
+  readonly begin: () => void
+  /** Another part does not arrive. */
+  readonly end: () => void
+}
+
+/** Takes note of such a part; `undefined` where nobody looks after the whole. */
+export const Parts: Context.Reference<((part: Part) => void) | undefined> = Context.Reference(
+  "effect-multiprocessing/Parts",
+  { defaultValue: (): ((part: Part) => void) | undefined => undefined }
 )
 
 /** What is decoded arrives as a whole, or leaves nothing open with the receiver: its first part may be there already. */
@@ -19,14 +24,13 @@ export const wholly = <A, E, R>(decoding: Effect.Effect<A, E, R>): Effect.Effect
   Exit.isExit(decoding)
     ? decoding
     : Effect.suspend(() => {
-      const ends: Array<() => void> = []
-      const noted = Effect.provideService(decoding, EndedUnlessWhole, (end) => void ends.push(end))
+      const parts: Array<Part> = []
+      const noted = Effect.provideService(decoding, Parts, (part) => void parts.push(part))
       const scope = Option.getOrUndefined(Context.getOption(Fiber.getCurrent()!.context, Scope.Scope))
-      return Effect.onExit(
-        scope === undefined ? noted : within(scope, noted),
-        (exit) =>
-          Exit.isFailure(exit) && ends.length > 0 ? Effect.sync(() => ends.forEach((end) => end())) : Effect.void
-      )
+      return Effect.onExit(scope === undefined ? noted : within(scope, noted), (exit) =>
+        parts.length === 0
+          ? Effect.void
+          : Effect.sync(() => parts.forEach(Exit.isFailure(exit) ? ({ end }) => end() : ({ begin }) => begin())))
     })
 
 const within = <A, E, R>(scope: Scope.Scope, decoding: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
