@@ -506,7 +506,8 @@ export const boundMethodSchema = <
  *
  * **Details**
  *
- * Known already: `Map`, `Set`, `URL`, errors with their causes, `Option`, `Result`, `Duration`, `DateTime.Utc`, `Chunk`,
+ * Known already: `Map`, `Set`, `RegExp`, `URL`, errors with their causes, `Option`, `Result`, `Exit`, `Cause`,
+ * `Duration`, `DateTime`, `BigDecimal`, `Chunk`,
  * `HashMap`, `HashSet`. What was registered last is asked first. The same tag twice is a `TypeError`.
  *
  * **Example** (A class)

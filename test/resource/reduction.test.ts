@@ -4,10 +4,13 @@ import * as Reduction from "effect-multiprocessing/Reduction"
 import * as Remote from "effect-multiprocessing/Remote"
 import * as RemoteQueue from "effect-multiprocessing/RemoteQueue"
 import * as RemoteValue from "effect-multiprocessing/RemoteValue"
+import * as BigDecimal from "effect/BigDecimal"
+import * as Cause from "effect/Cause"
 import * as Chunk from "effect/Chunk"
 import * as DateTime from "effect/DateTime"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import * as HashMap from "effect/HashMap"
 import * as HashSet from "effect/HashSet"
 import * as Option from "effect/Option"
@@ -80,7 +83,12 @@ describe("values without a Schema", () => {
         options: [Option.some(undefined), Option.some(null), Option.none()],
         results: [Result.succeed(1), Result.fail("no")],
         durations: [Duration.seconds(3), Duration.infinity, Duration.nanos(5n)],
+        exits: [Exit.succeed(1), Exit.fail(Option.some("no")), Exit.die("why")],
+        cause: Cause.combine(Cause.fail(1), Cause.combine(Cause.die(2), Cause.interrupt(3))),
         at: DateTime.makeUnsafe(1e12),
+        zoned: ["Europe/Rome", "+02:00"].map((timeZone) => DateTime.makeZonedUnsafe(1e12, { timeZone })),
+        decimal: BigDecimal.make(12345n, 2),
+        pattern: /a+\/b/giu,
         chunk: Chunk.make(1, Option.some("x")),
         hashMap: HashMap.make(["k", HashSet.make(1, 2)]),
         bytes: Uint8Array.of(1, 2),

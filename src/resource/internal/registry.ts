@@ -2,9 +2,12 @@
  * What stands for values that are no plain data where no Schema says what there is: `{ "~": tag, "is": ... }`. A plain
  * object that has a key "~" itself is written as `{ "~": "", "is": ... }`.
  */
+import * as BigDecimal from "effect/BigDecimal"
+import * as Cause from "effect/Cause"
 import * as Chunk from "effect/Chunk"
 import * as DateTime from "effect/DateTime"
 import * as Duration from "effect/Duration"
+import * as Exit from "effect/Exit"
 import * as HashMap from "effect/HashMap"
 import * as HashSet from "effect/HashSet"
 import * as Option from "effect/Option"
@@ -50,9 +53,30 @@ const durationFrom = (value: number | bigint | string): Duration.Duration =>
     ? Duration.millis(value)
     : Duration.nanos(BigInt(value))
 
+/** Of an interruption the fiber's number, which means nothing elsewhere, but tells two of them apart. */
+const reasonTo = (reason: Cause.Reason<unknown>): ReadonlyArray<unknown> =>
+  Cause.isFailReason(reason)
+    ? ["fail", reason.error]
+    : Cause.isDieReason(reason)
+    ? ["die", reason.defect]
+    : ["interrupt", reason.fiberId]
+
+const reasonFrom = ([tag, value]: ReadonlyArray<any>): Cause.Reason<unknown> =>
+  tag === "fail"
+    ? Cause.makeFailReason(value)
+    : tag === "die"
+    ? Cause.makeDieReason(value)
+    : Cause.makeInterruptReason(value)
+
 const ofLibrary: ReadonlyArray<Kind> = [
   kind("Map", (value) => value instanceof Map, (map) => [...map], (entries) => new Map(entries)),
   kind("Set", (value) => value instanceof Set, (set) => [...set], (values) => new Set(values)),
+  kind(
+    "RegExp",
+    (value) => value instanceof RegExp,
+    ({ flags, source }) => [source, flags],
+    ([source, flags]) => new RegExp(source, flags)
+  ),
   kind("URL", (value) => value instanceof URL, (url) => url.href, (href) => new URL(href)),
   kind(
     "Error",
@@ -77,6 +101,24 @@ const ofLibrary: ReadonlyArray<Kind> = [
     ([tag, value]) => tag === "success" ? Result.succeed(value) : Result.fail(value)
   ),
   kind(
+    "Cause",
+    Cause.isCause,
+    ({ reasons }) => reasons.map(reasonTo),
+    (reasons: ReadonlyArray<ReadonlyArray<unknown>>) => Cause.fromReasons(reasons.map(reasonFrom))
+  ),
+  kind(
+    "Exit",
+    Exit.isExit,
+    (exit) => Exit.isSuccess(exit) ? ["success", exit.value] : ["failure", exit.cause],
+    ([tag, value]) => tag === "success" ? Exit.succeed(value) : Exit.failCause(value)
+  ),
+  kind(
+    "BigDecimal",
+    BigDecimal.isBigDecimal,
+    ({ scale, value }) => [value, scale],
+    ([value, scale]) => BigDecimal.make(BigInt(value), scale)
+  ),
+  kind(
     "Duration",
     Duration.isDuration,
     (duration) =>
@@ -93,6 +135,12 @@ const ofLibrary: ReadonlyArray<Kind> = [
     (value): value is DateTime.Utc => DateTime.isDateTime(value) && DateTime.isUtc(value),
     DateTime.toEpochMillis,
     (millis) => DateTime.makeUnsafe(millis)
+  ),
+  kind(
+    "DateTime.Zoned",
+    (value): value is DateTime.Zoned => DateTime.isDateTime(value) && DateTime.isZoned(value),
+    (at) => [DateTime.toEpochMillis(at), DateTime.zoneToString(at.zone)],
+    ([millis, zone]) => DateTime.makeZonedUnsafe(millis, { timeZone: zone })
   ),
   kind("Chunk", Chunk.isChunk, (chunk) => [...chunk], Chunk.fromIterable),
   kind("HashMap", HashMap.isHashMap, (map) => [...map], HashMap.fromIterable),
