@@ -123,9 +123,10 @@ export const layerWith = (options: Options): Layer.Layer<ResourceSharer, never, 
  * **Details**
  *
  * What is sent waits in this process, duplicated, at a Unix socket in a folder of the user's, which is made for the first
- * of it. Its receiver fetches it with the token of the message, in a handshake in which neither side sends that. It is
- * gone from here then, also when its receiver dies in the middle; what nobody fetches is closed after `expiry`. The end
- * of the Layer closes all that still waits. What has been fetched does not depend on its sender any more.
+ * of it. Its receiver fetches it with the token of the message: both sides show that they know it, and neither sends it.
+ * It is gone from here then, also when its receiver dies in the middle; what nobody fetches is closed after `expiry`. The
+ * end of the Layer closes all that still waits. What has been fetched does not depend on its sender any more. The
+ * connection over which it was fetched is kept for the next, for 5 seconds, and keeps no process alive.
  *
  * **Gotchas**
  *

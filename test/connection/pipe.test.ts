@@ -21,6 +21,7 @@ import * as Stream from "effect/Stream"
 import * as Net from "node:net"
 import type { Link } from "../../src/connection/internal/link.ts"
 import { echo, Ends } from "../fixtures/connection/ends.ts"
+import { frame } from "../support/connections.ts"
 import { rounds } from "../support/spawned.ts"
 
 type Needs = Scope.Scope | Connection.Claims
@@ -405,6 +406,22 @@ describe("a claim", () => {
       yield* Testing.waitUntil(() => heard.length > 0)
       yield* Fiber.interrupt(claiming)
       assert.isFalse(Buffer.concat(heard).includes(Buffer.from(ticket.token)))
+      yield* talk(a, yield* decode(ticket))
+    })
+  )
+
+  live(
+    "believes nobody who does not know the token",
+    Effect.gen(function*() {
+      const [a, b] = yield* pipe
+      const ticket = yield* encode(b)
+      const path = ticket.path.replace(/[^/]+$/, "impostor")
+      const server = Net.createServer((socket) => socket.on("error", () => {}).resume().end(frame(Buffer.alloc(32, 1))))
+      yield* Effect.acquireRelease(
+        Effect.callback<void>((resume) => void server.listen(path, () => resume(Effect.void))),
+        () => Effect.callback<void>((resume) => void server.close(() => resume(Effect.void)))
+      )
+      assert.include(String(yield* Effect.flip(decode({ ...ticket, path }))), "does not know the token")
       yield* talk(a, yield* decode(ticket))
     })
   )

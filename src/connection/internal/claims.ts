@@ -13,7 +13,6 @@ import { FrameReader } from "./frameReader.ts"
 import { Link, type Ways } from "./link.ts"
 import * as Open from "./open.ts"
 import { defaultLimit, strangersLimit } from "./options.ts"
-import * as OwnAddresses from "./ownAddresses.ts"
 import { abandon, type Loose, relay } from "./relay.ts"
 
 /** What travels instead of an end. */
@@ -67,8 +66,12 @@ export const make = Effect.fnUntraced(
       const { readable, writable } = connection
       const loose = connection.move()
       keep(loose)
-      const collect = (link: Link) => relay(loose, link.move())
-      return { ...put({ collect, forget: () => abandon(loose) }, expiry), readable, writable }
+      const give = (link: Link, grant: Uint8Array) => {
+        Effect.runSync(Effect.ignore(link.sendBytes(grant)))
+        relay(loose, link.move())
+        return undefined
+      }
+      return { ...put({ give, forget: () => abandon(loose) }, expiry), readable, writable }
     })
 
     const claim = (ticket: Ticket): Effect.Effect<Connection, ConnectionError> => {
@@ -76,14 +79,13 @@ export const make = Effect.fnUntraced(
       const peer = Address.format(address)
       return Effect.uninterruptibleMask((restore) =>
         Effect.gen(function*() {
-          const mistrust = Desk.strange(ticket)
+          const mistrust = Desk.strange(ticket.path)
           if (mistrust !== undefined) return yield* fail(new ClaimRefused({ peer, detail: mistrust }))
           const reader = new FrameReader(strangersLimit)
           const opening = Open.connect(address, undefined, reader)
           const { inlet, socket } = opening
           const link = new Link(socket, { peer, limit: strangersLimit, inlet, reader })
-          const role = OwnAddresses.has(address) ? "client-of-self" : "client"
-          const exit = yield* Effect.exit(restore(Desk.show(ticket, link, Open.connected(opening), role)))
+          const exit = yield* Effect.exit(restore(Desk.show(ticket, link, Open.connected(opening))))
           if (Exit.isSuccess(exit) && isOpen) {
             link.trust(limit, ticket)
             own(link)

@@ -3,27 +3,28 @@
  *
  *     holder --- a message with a ticket ---> receiver
  *       |                                        |
- *       '-- desk's socket <-- digest, handshake --'
+ *       '-- desk's socket <-- claim --- grant -->'
  *
- * Whoever has the ticket has the thing: its token is the key of the handshake, in which both sides show that they know
- * it and neither sends it. A digest of the token says which thing is meant. The socket is made for the first of them, in
- * a folder of this user's.
+ * Whoever has the ticket has the thing: a digest of its token says which one is meant, another shows that the receiver
+ * knows the token, and a third, which comes with the thing, that the holder does. Neither sends the token itself. Plain
+ * digests do: it is random, has one length, and is good once, so that there is nothing to guess, to append or to repeat.
+ * The socket is made for the first of them, in a folder of this user's.
  */
 import * as Effect from "effect/Effect"
+import * as FiberSet from "effect/FiberSet"
 import * as Option from "effect/Option"
 import * as Scope from "effect/Scope"
 import * as Semaphore from "effect/Semaphore"
-import { createHash, randomBytes } from "node:crypto"
+import { hash, randomBytes, timingSafeEqual } from "node:crypto"
 import * as Path from "node:path"
 import * as OwnFolder from "../../guard/internal/ownFolder.ts"
-import * as AuthKeys from "../../wire/internal/authKey.ts"
 import * as RealTime from "../../wire/internal/realTime.ts"
 import * as RunningTime from "../../wire/internal/runningTime.ts"
 import type * as Address from "../Address.ts"
 import { ClaimRefused, ConnectionError, type ConnectionErrorReason, HandshakeTimeout } from "../ConnectionError.ts"
 import * as Doorway from "./doorway.ts"
-import { authenticate, type Role } from "./handshake.ts"
 import type { Link } from "./link.ts"
+import { strangersLimit } from "./options.ts"
 
 /** What a message holds. */
 export interface Ticket {
@@ -31,11 +32,14 @@ export interface Ticket {
   readonly token: Uint8Array
 }
 
-/** What waits to be fetched; either of these happens, once. */
+/** What waits to be fetched. */
 export interface Item {
-  /** Somebody has shown its token, and is told that it is here. */
-  readonly collect: (link: Link) => void
-  /** Nobody will. */
+  /**
+   * Gives it to somebody who has shown its token, with the grant as a message; all in one step, after which it is not
+   * here any more. What is to be waited for if that is not possible at the moment: then it is asked again.
+   */
+  readonly give: (link: Link, grant: Uint8Array) => Effect.Effect<void> | undefined
+  /** Nobody has fetched it, and nobody will. */
   readonly forget: () => void
 }
 
@@ -49,28 +53,67 @@ export interface Desk {
   readonly opened: Effect.Effect<(item: Item, expiry: number) => Ticket, ConnectionError>
 }
 
-/** milliseconds that it may take to fetch something, the handshake included */
-const deadline = 10_000
+/** milliseconds that it may take to fetch something */
+export const deadline = 10_000
 
 /** bytes of a token, as hard to guess as any key */
 const tokenSize = 32
 
-const granted = Uint8Array.of(1)
-const refused = Uint8Array.of(0)
+const digestSize = 32
 
-const digestOf = (token: Uint8Array): Buffer => createHash("sha256").update(token).digest()
+/** connections that are kept for further claims; beyond that the one that was not used for the longest time is closed */
+const mostKept = 256
+
+const digest = (what: string, token: Uint8Array): Buffer =>
+  hash("sha256", Buffer.concat([Buffer.from(what), token]), "buffer")
+
+/** Says which thing is meant. */
+const nameOf = (token: Uint8Array): Buffer => digest("", token)
+
+/** Asks for a thing, and shows that its token is known: one message. */
+export const claimOf = (token: Uint8Array): Uint8Array => Buffer.concat([nameOf(token), digest("claim", token)])
+
+const grantOf = (token: Uint8Array): Buffer => digest("grant", token)
+
+/** The answer to whoever asks for what is not there. Nothing has a grant like this. */
+const refusal = Buffer.alloc(digestSize)
+
+/** What an answer says: `"forged"` is of somebody who does not know the token. */
+export const meaningOf = (answer: Uint8Array, token: Uint8Array): "granted" | "refused" | "forged" =>
+  answer.length !== digestSize
+    ? "forged"
+    : timingSafeEqual(answer, grantOf(token))
+    ? "granted"
+    : refusal.equals(answer)
+    ? "refused"
+    : "forged"
+
+export const closedDetail = "its Layer has ended"
+export const goneDetail = "its holder is gone"
+export const refusedDetail = "it was claimed before, or not in time"
+export const forgedDetail = "whoever answers there does not know the token"
+
+interface Entry extends Item {
+  readonly name: string
+  readonly proof: Uint8Array
+  readonly grant: Uint8Array
+  readonly stopWaiting: () => void
+}
 
 /** The end of the Scope forgets all that waits. */
 export const make = Effect.fnUntraced(function*(): Effect.fn.Return<Desk, never, Scope.Scope> {
   const scope = yield* Effect.scope
   /** by the digest of their token, in hexadecimal digits */
-  const entries = new Map<string, Item & { readonly token: Uint8Array; readonly stopWaiting: () => void }>()
-  /** which of them somebody has shown the token of */
-  const wanted = new WeakMap<Link, string>()
+  const entries = new Map<string, Entry>()
+  /** with what they came in */
+  const firstClaims = new WeakMap<Link, Uint8Array>()
+  /** who may claim more, the one that did so last at the end */
+  const kept = new Set<Link>()
   let isOpen = true
   yield* Effect.addFinalizer(() =>
     Effect.sync(() => {
       isOpen = false
+      for (const link of kept) link.destroy()
       for (const { forget, stopWaiting } of entries.values()) {
         stopWaiting()
         forget()
@@ -78,25 +121,62 @@ export const make = Effect.fnUntraced(function*(): Effect.fn.Return<Desk, never,
       entries.clear()
     })
   )
+  const run = yield* FiberSet.makeRuntime<never>()
+
+  /** Of what is not there: nothing that anybody could know has this digest, and it takes as long to say so. */
+  const nobodys = randomBytes(digestSize)
+  const claimed = (claim: Uint8Array): Entry | undefined => {
+    if (claim.length !== 2 * digestSize) return undefined
+    const entry = entries.get(Buffer.from(claim.subarray(0, digestSize)).toString("hex"))
+    return timingSafeEqual(claim.subarray(digestSize), entry?.proof ?? nobodys) ? entry : undefined
+  }
+  const refuse = (link: Link) => Effect.andThen(link.sendBytes(refusal), link.flush)
 
   const known = Effect.fnUntraced(function*(link: Link) {
-    const name = Buffer.from(yield* link.receiveBytes()).toString("hex")
-    // Who asks for what is not there is not told so: nothing that it could know answers to a random key.
-    const token = entries.get(name)?.token ?? randomBytes(tokenSize)
-    yield* authenticate(link, "listener", AuthKeys.make(token), {})
-    wanted.set(link, name)
-  })
-  const welcome = (link: Link): void => {
-    const name = wanted.get(link)!
-    const entry = entries.get(name)
-    if (entry === undefined) {
-      // Somebody else was faster, by a handshake's length.
-      return void Effect.runFork(Effect.andThen(Effect.ignore(link.sendBytes(refused)), link.close))
+    const claim = yield* link.receiveBytes()
+    if (claimed(claim) === undefined) {
+      yield* refuse(link)
+      return yield* Effect.fail(
+        new ConnectionError({ reason: new ClaimRefused({ peer: link.peer, detail: refusedDetail }) })
+      )
     }
-    entries.delete(name)
-    entry.stopWaiting()
-    Effect.runSync(Effect.ignore(link.sendBytes(granted)))
-    entry.collect(link)
+    firstClaims.set(link, claim)
+  })
+
+  const answer = (link: Link, claim: Uint8Array): Effect.Effect<void, ConnectionError> =>
+    Effect.suspend(() => {
+      const entry = claimed(claim)
+      if (entry === undefined) return refuse(link)
+      const room = entry.give(link, entry.grant)
+      if (room !== undefined) return Effect.andThen(room, answer(link, claim))
+      entries.delete(entry.name)
+      entry.stopWaiting()
+      return Effect.void
+    })
+
+  const keep = (link: Link): void => {
+    kept.delete(link)
+    kept.add(link)
+    if (kept.size <= mostKept) return
+    const [oldest] = kept
+    oldest!.destroy()
+  }
+
+  const attend = Effect.fnUntraced(function*(link: Link, first: Uint8Array) {
+    for (let claim = first;; claim = yield* link.receiveBytes()) {
+      yield* answer(link, claim)
+      // A thing may need the connection for itself.
+      if (!link.isOpen) return
+      keep(link)
+    }
+  })
+
+  const welcome = (link: Link): void => {
+    const fiber = run(Effect.ignore(attend(link, firstClaims.get(link)!)))
+    link.whenClosed(() => {
+      kept.delete(link)
+      fiber.interruptUnsafe()
+    })
   }
 
   // A process that only fetches needs no socket.
@@ -105,7 +185,7 @@ export const make = Effect.fnUntraced(function*(): Effect.fn.Return<Desk, never,
   const openedDoor = Effect.suspend(() =>
     door !== undefined ?
       Effect.succeed(door) :
-      Doorway.open({ authKey: "none", timeout: deadline }, { known, welcome }).pipe(
+      Doorway.open({ authKey: "none", timeout: deadline, limit: strangersLimit }, { known, welcome }).pipe(
         Scope.provide(scope),
         Effect.tap((made) => Effect.sync(() => door = made))
       )
@@ -114,12 +194,12 @@ export const make = Effect.fnUntraced(function*(): Effect.fn.Return<Desk, never,
   const closed = new ConnectionError({ reason: new ClaimRefused({ peer: "this process", detail: closedDetail }) })
   const put = (path: string) => (item: Item, expiry: number): Ticket => {
     const token = randomBytes(tokenSize)
-    const name = digestOf(token).toString("hex")
+    const name = nameOf(token).toString("hex")
     const stopWaiting = RunningTime.after(expiry, () => {
       entries.delete(name)
       item.forget()
     })
-    entries.set(name, { ...item, token, stopWaiting })
+    entries.set(name, { ...item, name, proof: digest("claim", token), grant: grantOf(token), stopWaiting })
     return { path, token: new Uint8Array(token) }
   }
   return {
@@ -131,39 +211,35 @@ export const make = Effect.fnUntraced(function*(): Effect.fn.Return<Desk, never,
   }
 })
 
-export const closedDetail = "its Layer has ended"
-
-/** what the handshake ends with where nobody has such a thing */
-const saysNo = new Set<string>(["AuthenticationFailed", "EndOfStream", "ConnectionBroken", "Truncated"])
+/** how a connection ends of whoever had nothing to give */
+const saysNo = new Set<string>(["EndOfStream", "ConnectionBroken", "Truncated"])
 
 /**
- * Shows the token over a connection to the desk, once that is there. Fails if the thing is not there any more, or
- * nobody answers; closing the connection is up to the caller.
+ * Claims a thing over a connection to the desk, once that is there. Fails if the thing is not there any more, or nobody
+ * answers who knows its token; closing the connection is up to the caller.
  */
 export const show = (
   { token }: Ticket,
   link: Link,
-  connected: Effect.Effect<void, ConnectionError>,
-  role: Exclude<Role, "listener">
+  connected: Effect.Effect<void, ConnectionError>
 ): Effect.Effect<void, ConnectionError> => {
   const fail = (reason: ConnectionErrorReason) => Effect.fail(new ConnectionError({ reason }))
   const { peer } = link
+  const refused = (detail: string) => fail(new ClaimRefused({ peer, detail }))
   const shown = Effect.gen(function*() {
     yield* connected
-    yield* link.sendBytes(digestOf(token))
-    yield* authenticate(link, role, AuthKeys.make(token), {})
-    return (yield* link.receiveBytes())[0] === granted[0]
-  }).pipe(Effect.catchIf(({ reason }) => saysNo.has(reason._tag), () => Effect.succeed(false)))
-  return Effect.flatMap(RealTime.within(shown, deadline), (answer) =>
-    Option.isNone(answer)
-      ? fail(new HandshakeTimeout({ peer, timeout: deadline }))
-      : answer.value
-      ? Effect.void
-      : fail(new ClaimRefused({ peer, detail: "it was claimed before, or not in time" })))
+    yield* link.sendBytes(claimOf(token))
+    const meaning = meaningOf(yield* link.receiveBytes(), token)
+    if (meaning !== "granted") yield* refused(meaning === "refused" ? refusedDetail : forgedDetail)
+  }).pipe(Effect.catchIf(({ reason }) => saysNo.has(reason._tag), () => refused(goneDetail)))
+  return Effect.flatMap(
+    RealTime.within(shown, deadline),
+    Option.match({ onNone: () => fail(new HandshakeTimeout({ peer, timeout: deadline })), onSome: Effect.succeed })
+  )
 }
 
 /** Why a path is none that a desk of this user's can have: a message must not make this process knock anywhere else. */
-export const strange = ({ path }: Ticket): string | undefined => {
+export const strange = (path: string): string | undefined => {
   const base = Path.dirname(Path.dirname(path))
   if (Path.normalize(path) !== path || !Path.isAbsolute(path) || Path.basename(base) !== `emp-${OwnFolder.uid()}`) {
     return "the path is not one of this user's"

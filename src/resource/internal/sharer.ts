@@ -1,21 +1,20 @@
 /** Descriptors that are on their way to another process: each promise is fetched once, at this process's desk. */
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import * as Option from "effect/Option"
 import type * as Scope from "effect/Scope"
-import * as Fs from "node:fs"
 import * as Net from "node:net"
 import * as Address from "../../connection/Address.ts"
 import * as Desk from "../../connection/internal/desk.ts"
-import { Link } from "../../connection/internal/link.ts"
-import { strangersLimit } from "../../connection/internal/options.ts"
-import * as OwnAddresses from "../../connection/internal/ownAddresses.ts"
+import type { Link } from "../../connection/internal/link.ts"
 import * as RealTime from "../../wire/internal/realTime.ts"
 import { type ResourceError, SharingFailed, TicketRefused } from "../ResourceError.ts"
 import type * as ResourceSharer from "../ResourceSharer.ts"
-import { attempt, because, fail } from "./because.ts"
+import { because, fail } from "./because.ts"
+import { close, Errands, most } from "./errands.ts"
 import * as Handles from "./handles.ts"
 import type { Sockets } from "./sockets.ts"
+
+export { most }
 
 export interface Sharer {
   /**
@@ -29,73 +28,52 @@ export interface Sharer {
   readonly waiting: () => number
 }
 
-/** milliseconds that descriptors may take from one process to the other when both are ready */
-const deadline = 10_000
-
-/** milliseconds until a full listener is asked again */
-const pause = 10
-
-/** descriptors in one message of the kernel's */
-export const most = 253
-
 const ofFamily = "it is a handle of Node.js, which only `ResourceSharer.layerRelated` fetches"
-
-/** What the receiver says, as a message of CPython's frames, when nobody but itself reads its end of the connection. */
-const ready = Uint8Array.of(0, 0, 0, 1, 1)
 
 export const make = Effect.fnUntraced(
   function*(sockets: Sockets, expiry: number): Effect.fn.Return<Sharer, never, Scope.Scope> {
     const desk = yield* Desk.make()
+    const errands = yield* Effect.acquireRelease(
+      Effect.sync(() => new Errands(sockets)),
+      (errands) => Effect.sync(() => errands.close())
+    )
 
     const opened = desk.opened.pipe(
       Effect.mapError(({ message }) => because(new SharingFailed({ detail: message }))),
       Effect.map((put) => (descriptors: ReadonlyArray<number>) => {
         const own = duplicates(sockets, descriptors)
         const forget = () => own.forEach(close)
-        const collect = (link: Link) =>
-          void Effect.runFork(
-            RealTime.within(Effect.exit(link.receiveBytes()), deadline).pipe(
-              Effect.andThen(Effect.sync(() => hand(sockets, link, own))),
-              Effect.ensuring(Effect.sync(forget))
-            )
-          )
-        return put({ collect, forget }, expiry)
+        const give = (link: Link, grant: Uint8Array) => {
+          const room = hand(sockets, link, grant, own)
+          if (room === undefined) forget()
+          return room
+        }
+        return put({ give, forget }, expiry)
       })
     )
 
-    const claim = Effect.fnUntraced(function*(ticket: ResourceSharer.Ticket) {
-      if (!("path" in ticket)) return yield* fail(new TicketRefused({ peer: "its root", detail: ofFamily }))
+    const claim = (ticket: ResourceSharer.Ticket): Effect.Effect<ReadonlyArray<number>, ResourceError> => {
+      if (!("path" in ticket)) return fail(new TicketRefused({ peer: "its root", detail: ofFamily }))
       const { path } = ticket
-      const address = Address.unix(path)
-      const peer = Address.format(address)
-      const refused = (detail: string) => because(new TicketRefused({ peer, detail }))
-      const mistrust = Desk.strange(ticket)
-      if (mistrust !== undefined) return yield* refused(mistrust)
-      const role = OwnAddresses.has(address) ? "client-of-self" : "client"
-      return yield* Effect.uninterruptibleMask((restore) =>
-        Effect.gen(function*() {
-          const connection = yield* restore(connected(sockets, path, refused))
-          const received: Array<number> = []
-          const fetched = Effect.gen(function*() {
-            const socket = new Net.Socket({ fd: sockets.duplicate(connection), readable: true, writable: true })
-            const link = new Link(socket, { peer, limit: strangersLimit })
-            yield* Effect.ensuring(Desk.show(ticket, link, Effect.void, role), Effect.sync(() => link.destroy())).pipe(
-              Effect.mapError(({ message }) => refused(message))
-            )
-            yield* attempt(() => sockets.send(connection, ready, []))
-            const arrived = yield* RealTime.within(arrival(sockets, connection, received), deadline)
-            if (Option.isNone(arrived)) return yield* refused(`nothing came within ${deadline} ms`)
-            if (received.length === 0) return yield* refused("its holder is gone")
-            return received as ReadonlyArray<number>
+      return Effect.uninterruptibleMask((restore) =>
+        Effect.suspend(() => {
+          let arrived: ReadonlyArray<number> = []
+          const fetched = Effect.callback<ReadonlyArray<number>, ResourceError>((resume) => {
+            const leave = errands.fetch(ticket, (outcome) => {
+              if (typeof outcome === "string") {
+                const peer = Address.format(Address.unix(path))
+                resume(fail(new TicketRefused({ peer, detail: outcome })))
+              } else resume(Effect.succeed(arrived = outcome))
+            })
+            return Effect.sync(leave)
           })
-          return yield* Effect.onExit(restore(fetched), (exit) =>
+          return Effect.onExit(restore(fetched), (exit) =>
             Effect.sync(() => {
-              close(connection)
-              if (Exit.isFailure(exit)) received.forEach(close)
+              if (Exit.isFailure(exit)) arrived.forEach(close)
             }))
         })
       )
-    })
+    }
     return { opened, claim, waiting: desk.waiting }
   }
 )
@@ -112,53 +90,33 @@ const duplicates = (sockets: Sockets, descriptors: ReadonlyArray<number>): Reado
   return own
 }
 
-const close = (descriptor: number): void => {
-  Fs.closeSync(descriptor)
-}
+/** milliseconds until the kernel is asked again that has too many descriptors on their way */
+const pause = 10
 
-/** Whoever is gone meanwhile gets nothing, and nobody else will. */
-const hand = (sockets: Sockets, link: Link, descriptors: ReadonlyArray<number>): void => {
-  const { stream } = link.move()
-  const connection = stream instanceof Net.Socket ? Handles.ofSocket(stream)?.fd : undefined
-  try {
-    if (connection !== undefined) sockets.send(connection, Uint8Array.of(descriptors.length & 0xff), descriptors)
-  } catch (error) {
-    if (!gone.has((error as NodeJS.ErrnoException).code)) throw error
-  } finally {
-    stream.destroy()
-  }
-}
+const busy = new Set<string | undefined>(["ETOOMANYREFS", "ENOBUFS", "ENOMEM"])
 
-const gone = new Set<string | undefined>(["EPIPE", "ECONNRESET", "ENOTCONN", "EBADF"])
-
-const connected = (
+/** Sends them with the message, which the kernel takes as a whole or not at all; what to wait for if it does not. */
+const hand = (
   sockets: Sockets,
-  path: string,
-  refused: (detail: string) => ResourceError
-): Effect.Effect<number, ResourceError> => {
-  const ask = Effect.try({
-    try: () => sockets.connect(path),
-    catch: (error) => refused((error as Error).message)
-  })
-  const asked: typeof ask = Effect.flatMap(
-    ask,
-    (descriptor) => descriptor === undefined ? Effect.andThen(RealTime.sleep(pause), asked) : Effect.succeed(descriptor)
-  )
-  return Effect.flatMap(
-    RealTime.within(asked as Effect.Effect<number, ResourceError>, deadline),
-    Option.match({
-      onNone: () => Effect.fail(refused(`no room at its listener for ${deadline} ms`)),
-      onSome: Effect.succeed
-    })
-  )
+  link: Link,
+  message: Uint8Array,
+  descriptors: ReadonlyArray<number>
+): Effect.Effect<void> | undefined => {
+  const { carrier } = link
+  const connection = carrier instanceof Net.Socket ? Handles.ofSocket(carrier)?.fd : undefined
+  try {
+    if (connection !== undefined) {
+      const frame = Buffer.concat([Uint8Array.of(0, 0, 0, message.length), message])
+      if (sockets.send(connection, frame, descriptors) > 0) return undefined
+      return Effect.callback((resume) => {
+        const stop = sockets.whenWritable(connection, () => resume(Effect.void))
+        return Effect.sync(stop)
+      })
+    }
+  } catch (error) {
+    if (busy.has((error as NodeJS.ErrnoException).code)) return RealTime.sleep(pause)
+  }
+  // It is gone, and what it has claimed is still here for somebody else.
+  link.destroy()
+  return Effect.interrupt
 }
-
-/** Puts what arrives into `received`. */
-const arrival = (sockets: Sockets, connection: number, received: Array<number>): Effect.Effect<void, ResourceError> =>
-  Effect.callback((resume) => {
-    const stop = sockets.whenReadable(connection, () =>
-      resume(attempt(() => {
-        received.push(...sockets.receive(connection, 1, most)?.descriptors ?? [])
-      })))
-    return Effect.sync(stop)
-  })

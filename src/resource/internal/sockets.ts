@@ -8,6 +8,8 @@ export interface Received {
   readonly bytes: Uint8Array<ArrayBuffer>
   /** closed by whoever has them */
   readonly descriptors: ReadonlyArray<number>
+  /** there were more descriptors than were asked for, or than this process may have: the kernel has closed them */
+  readonly isTruncated: boolean
 }
 
 /** Who is at the other end of a Unix socket, as the kernel knows it. */
@@ -67,6 +69,7 @@ const SOL_SOCKET = 1
 const SCM_RIGHTS = 1
 const SO_PEERCRED = 17
 const SO_DOMAIN = 39
+const MSG_CTRUNC = 0x8
 const MSG_DONTWAIT = 0x40
 const MSG_NOSIGNAL = 0x4000
 const MSG_CMSG_CLOEXEC = 0x40000000
@@ -219,7 +222,8 @@ const calls = (koffi: Koffi, library: Library): Sockets => {
         }
         at += (length + 7) & ~7
       }
-      return { bytes: bytes.subarray(0, received), descriptors }
+      const isTruncated = (header.readInt32LE(48) & MSG_CTRUNC) !== 0
+      return { bytes: bytes.subarray(0, received), descriptors, isTruncated }
     },
     duplicate: (descriptor) => checked("fcntl", fcntl(known("fcntl", descriptor), F_DUPFD_CLOEXEC, 0)),
     shutdown: (descriptor) => {
