@@ -374,6 +374,16 @@ describe("a claim", () => {
   )
 
   live(
+    "waits for room at its holder's socket, of whose backlog 600 at once are more",
+    Effect.gen(function*() {
+      const pipes = yield* Effect.replicateEffect(pipe, 600)
+      const tickets = yield* Effect.forEach(pipes, ([, b]) => encode(b))
+      const there = yield* Effect.forEach(tickets, (ticket) => decode(ticket), { concurrency: "unbounded" })
+      for (const i of [0, 300, 599]) yield* talk(pipes[i]![0], there[i]!)
+    })
+  )
+
+  live(
     "is not good for long",
     Effect.gen(function*() {
       const [a, b] = yield* pipe

@@ -5,6 +5,7 @@
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type * as Scope from "effect/Scope"
+import * as RealTime from "../../wire/internal/realTime.ts"
 import * as Address from "../Address.ts"
 import type { Connection } from "../Connection.ts"
 import { ClaimRefused, ConnectionError, type ConnectionErrorReason } from "../ConnectionError.ts"
@@ -24,6 +25,20 @@ export interface Claims {
 }
 
 const fail = (reason: ConnectionErrorReason) => Effect.fail(new ConnectionError({ reason }))
+
+/** milliseconds until a listener that has no room for a connection is asked again, and how often */
+const pause = 10
+const mostTimes = 1_000
+
+const whenThereIsRoom = <A>(
+  claim: Effect.Effect<A, ConnectionError>,
+  times = mostTimes
+): Effect.Effect<A, ConnectionError> =>
+  Effect.catchIf(
+    claim,
+    ({ reason }) => times > 0 && reason._tag === "ConnectFailed" && reason.code === "EAGAIN",
+    () => Effect.andThen(RealTime.sleep(pause), whenThereIsRoom(claim, times - 1))
+  )
 
 export const make = Effect.fnUntraced(
   function*(options: { readonly expiry: number; readonly limit: number | undefined }): Effect.fn.Return<
@@ -74,7 +89,7 @@ export const make = Effect.fnUntraced(
       return { ...put({ give, forget: () => abandon(loose) }, expiry), readable, writable }
     })
 
-    const claim = (ticket: Ticket): Effect.Effect<Connection, ConnectionError> => {
+    const claimOnce = (ticket: Ticket): Effect.Effect<Connection, ConnectionError> => {
       const address = Address.unix(ticket.path)
       const peer = Address.format(address)
       return Effect.uninterruptibleMask((restore) =>
@@ -99,6 +114,6 @@ export const make = Effect.fnUntraced(
       )
     }
 
-    return { offer, claim }
+    return { offer, claim: (ticket) => whenThereIsRoom(claimOnce(ticket)) }
   }
 )
