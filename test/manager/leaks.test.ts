@@ -12,6 +12,7 @@ import * as Layer from "effect/Layer"
 import * as Scope from "effect/Scope"
 import { Keeper } from "../fixtures/manager/keeper.ts"
 import { Counter, Shelf } from "../fixtures/manager/objects.ts"
+import { rounds } from "../support/spawned.ts"
 
 const module = new URL("../fixtures/manager/objects.live.ts", import.meta.url)
 const keepers = new URL("../fixtures/manager/keeper.live.ts", import.meta.url)
@@ -22,10 +23,15 @@ const keeper = Effect.map(
   (context) => Context.get(context, Keeper)
 )
 
-const leaks = (name: string, test: Effect.Effect<void, unknown, Manager.Manager | Spawner | Scope.Scope>) =>
+const leaks = (
+  name: string,
+  test: Effect.Effect<void, unknown, Manager.Manager | Spawner | Scope.Scope>,
+  timeout?: number
+) =>
   it.live(
     name,
-    () => Effect.scoped(test).pipe(Effect.provide(Manager.layer({ module })), Effect.provide(ProcessLayer.spawn))
+    () => Effect.scoped(test).pipe(Effect.provide(Manager.layer({ module })), Effect.provide(ProcessLayer.spawn)),
+    timeout
   )
 
 /** What is given back by others is heard of over their own sessions. */
@@ -103,8 +109,7 @@ describe("random keeping, storing, dropping and killing", () => {
   leaks(
     "leaves what a model says, and nothing in the end",
     Effect.gen(function*() {
-      const rounds = process.env.SOAK === undefined ? 2 : 15
-      for (let round = 0; round < rounds; round++) {
+      for (let round = 0; round < rounds(2, 15); round++) {
         // The same rounds each time, so that one that fails can be looked at.
         let seed = round + 1
         const random = (below: number) => {
@@ -163,6 +168,7 @@ describe("random keeping, storing, dropping and killing", () => {
         }))
         yield* objects(0)
       }
-    })
+    }),
+    rounds(60_000, 600_000)
   )
 })
