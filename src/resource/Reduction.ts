@@ -120,8 +120,8 @@ const SocketParts = Schema.Struct({ ticket: Ticket, head: Schema.Uint8Array, all
  * To encode it waits until the kernel has all that was written to it, and takes it away from this process: the socket is
  * destroyed here, and the connection goes on. What had been read and not consumed travels along, and is what the
  * receiver reads first. A socket that cannot be sent (TLS, not connected, closed, its end written, `setEncoding`) stays
- * as it was, and the message fails as any that cannot be encoded. If nobody fetches it in time, the connection ends. Who gives
- * up while it waits, by a timeout for example, keeps it.
+ * as it was, and the message fails as any that cannot be encoded. If nobody fetches it in time, the connection ends. Who
+ * gives up while it waits, by a timeout for example, keeps it.
  *
  * **Gotchas**
  *

@@ -169,7 +169,8 @@ class Made extends Mapped implements Owned {
  * **Details**
  *
  * All its memory is there when `make` returns, and touched, since its maker usually fills it; of more than 16 MiB on
- * another thread. A full `/dev/shm` is an `OutOfSharedMemory`, not a crash at the first touch. Others see the segment with its whole size, or not at all.
+ * another thread. A full `/dev/shm` is an `OutOfSharedMemory`, not a crash at the first touch. Others see the segment
+ * with its whole size, or not at all.
  *
  * The end of the Scope unlinks it, if its name is then still its own, and so does the guard after this process was
  * killed. Whoever has attached it keeps its memory. CPython attaches it by its name; before Python 3.13, and after it
@@ -413,6 +414,10 @@ export const view = <T extends ElementType>(
  *
  * For many bytes at a time: it copies as the C library does, and `segment.bytes.set` as V8 does into memory that threads
  * share, which of hundreds of MiB takes nearly twice as long. Of a few the two take the same.
+ *
+ * **Gotchas**
+ *
+ * Bytes of the segment itself may overlap with where they go; those of another attachment of it must not.
  *
  * **Example** (A frame for whoever shows it)
  *

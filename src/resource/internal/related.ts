@@ -89,6 +89,7 @@ export const make = Effect.fnUntraced(function*(expiry: number): Effect.fn.Retur
   return {
     opened: Effect.succeed(put),
     claim,
+    // of who cannot reach the root nothing is parked there any more
     pending: Effect.map(asked({ do: "count", holder }), (answer) => Option.getOrUndefined(answer)?.waiting ?? 0)
   }
 })
