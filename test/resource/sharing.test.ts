@@ -1,21 +1,28 @@
 /** Sockets, servers and descriptors between processes. */
 import { assert, describe } from "@effect/vitest"
+import * as AuthKey from "effect-multiprocessing/AuthKey"
 import * as Native from "effect-multiprocessing/Native"
 import * as Process from "effect-multiprocessing/Process"
 import * as Reduction from "effect-multiprocessing/Reduction"
+import * as RemoteClient from "effect-multiprocessing/RemoteClient"
 import { RemoteError } from "effect-multiprocessing/RemoteError"
 import * as ResourceSharer from "effect-multiprocessing/ResourceSharer"
 import { waitUntil } from "effect-multiprocessing/testing"
+import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
+import { spawn } from "node:child_process"
+import { randomBytes } from "node:crypto"
 import * as Dgram from "node:dgram"
 import { once } from "node:events"
 import * as Fs from "node:fs"
 import * as Net from "node:net"
 import * as Tls from "node:tls"
+import { fileURLToPath } from "node:url"
+import { Desk } from "../fixtures/resource/desk.ts"
 import { certificate } from "../support/certificates.ts"
 import {
   byDescriptors,
@@ -250,6 +257,50 @@ for (const way of [byDescriptors, byHandles]) {
 
 const test = testWith(byDescriptors)
 const desk = deskOf(byDescriptors)
+
+/** A Desk of a program that has nothing in common with this one but its user. */
+const stranger = Effect.gen(function*() {
+  const address = `${yield* folder}/desk`
+  const hex = randomBytes(32).toString("hex")
+  const file = fileURLToPath(new URL("../fixtures/resource/stranger.ts", import.meta.url))
+  const program = yield* Effect.acquireRelease(
+    Effect.sync(() => spawn(process.execPath, [file, address, hex], { stdio: ["pipe", "pipe", "inherit"] })),
+    (program) =>
+      Effect.promise(() => {
+        program.stdin.end()
+        return once(program, "close")
+      })
+  )
+  yield* Effect.promise(() => once(program.stdout.resume(), "data"))
+  const authKey = yield* Effect.fromResult(AuthKey.fromHex(hex))
+  return Context.get(yield* Layer.build(RemoteClient.layer({ address, authKey, services: [Desk] })), Desk)
+})
+
+describe.runIf(byDescriptors.available)("a socket and a process that is not related", () => {
+  test(
+    `leave no descriptor on either side after ${rounds(200, 10_000)} passes`,
+    Effect.gen(function*() {
+      const { counts, serve } = yield* stranger
+      const { connect } = yield* listener
+      const pass = Effect.gen(function*() {
+        const { accepted, client } = yield* connect
+        client.write("unread, ")
+        yield* waitUntil(() => accepted.readableLength === 8 || (accepted.read(0), accepted.readableLength === 8))
+        yield* serve({ socket: accepted })
+        client.end("and later")
+        assert.match(yield* textOf(client), /^\d+:unread, and later$/)
+      })
+      yield* pass
+      const before = [descriptors(), (yield* counts()).descriptors]
+      for (let i = 0; i < rounds(200, 10_000); i++) yield* pass
+      yield* waitUntil(Effect.map(counts(), (theirs) => {
+        const after = [descriptors(), theirs.descriptors]
+        return after.every((count, i) => count <= before[i]!)
+      }))
+    }),
+    rounds(60_000, 600_000)
+  )
+})
 
 describe.runIf(byDescriptors.available)("a server that was received", () => {
   /** One that was received, and has accepted so many connections before anybody listens to it. */
