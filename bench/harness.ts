@@ -53,7 +53,12 @@ export const able = <A>(entrants: Readonly<Record<string, A>>, discipline: Disci
   )
 
 /** The contests of us and of those of these who can take part. */
-export const among = <A>(us: A, peers: Readonly<Record<string, A>>, rounds: number) =>
+export const among = <A>(
+  us: A,
+  peers: Readonly<Record<string, A>>,
+  rounds: number,
+  floors: Readonly<Record<string, A>> = {}
+) =>
 (
   shape: Pick<Contest, "name" | "unit" | "better">,
   discipline: Discipline<A>
@@ -62,7 +67,7 @@ export const among = <A>(us: A, peers: Readonly<Record<string, A>>, rounds: numb
   rounds,
   ours: discipline(us)!,
   peers: able(peers, discipline),
-  floors: {}
+  floors: able(floors, discipline)
 })
 
 /** Makes the contests of a case; what they share lives in its Scope. */

@@ -3,6 +3,7 @@ import * as Effect from "effect/Effect"
 import { among, type Case, openAll } from "../harness.ts"
 import { connection as ours, fresh } from "../ours/connection.ts"
 import { cpythonConnection, cpythonFresh } from "../peers/cpython.ts"
+import { socketHandshake, socketHandshakeFresh } from "../peers/socketHandshake.ts"
 import type { Beginner, Talker } from "../talker.ts"
 
 const MiB = 1 << 20
@@ -10,14 +11,20 @@ const MiB = 1 << 20
 export const connection: Case = Effect.fnUntraced(function*(quick) {
   const few = quick ? 20 : 500
   const several = 10 * few
-  const warm = (talker: typeof ours) =>
+  const warm = <A extends Beginner, E, R>(beginner: Effect.Effect<A, E, R>) =>
     Effect.tap(
-      talker,
+      beginner,
       ({ handshakes, tiny }) => quick ? Effect.void : Effect.andThen(handshakes(4 * several, 1), tiny(4 * several, 1))
     )
   const us = yield* warm(ours)
-  const contest = among<Talker>(us, yield* openAll({ CPython: warm(cpythonConnection) }), quick ? 1 : 9)
-  const beginning = among<Beginner>(fresh, { CPython: cpythonFresh }, quick ? 1 : 5)
+  const peers = yield* openAll({ CPython: warm(cpythonConnection) })
+  const floors = yield* openAll({ "node:net": warm(socketHandshake) })
+  const rounds = quick ? 1 : 9
+  const carrying = among<Talker>(us, peers, rounds)
+  const contest = among<Beginner>(us, peers, rounds, floors)
+  const beginning = among<Beginner>(fresh, { CPython: cpythonFresh }, quick ? 1 : 5, {
+    "node:net": socketHandshakeFresh
+  })
   const perSecond = (count: number) => (millis: number) => count / (millis / 1000)
   const many = quick ? 2_000 : 100_000
   const echoes = quick ? 4 : 30
@@ -25,11 +32,11 @@ export const connection: Case = Effect.fnUntraced(function*(quick) {
     Effect.map(handshakes(count, inFlight), perSecond(count))
   const calls = (count: number) => ({ tiny }: Beginner) => Effect.map(tiny(count, 1), (millis) => 1000 * millis / count)
   return [
-    contest(
+    carrying(
       { name: "16 bytes, one way", unit: "messages/s", better: "higher" },
       ({ oneWay }) => Effect.map(oneWay(16)(many), perSecond(many))
     ),
-    contest(
+    carrying(
       { name: "echo of 1 MiB", unit: "ms", better: "lower" },
       ({ echo }) => Effect.map(echo(MiB)(echoes, 1), (millis) => millis / echoes)
     ),

@@ -82,8 +82,7 @@ class Stranger {
   readonly peer: string
   /** takes back the deadline */
   relent: () => void = nothing
-  /** gives up what is being done for it */
-  drop: () => void = nothing
+  private drop: () => void = nothing
   private socket: Duplex
   private link: Link | undefined
 
@@ -104,8 +103,12 @@ class Stranger {
     const carried = carry?.(accepted)
     if (carried !== undefined) return this.meet(carried)
     const reader = new FrameReader(strangersLimit)
-    const { inlet, socket } = adopt(accepted, reader)
-    return this.meet(socket, inlet, reader)
+    return this.meet(accepted, adopt(accepted, reader), reader)
+  }
+
+  /** `drop` gives up what is being done for it. */
+  attend(drop: () => void): void {
+    this.drop = drop
   }
 
   turnAway(): void {
@@ -188,7 +191,7 @@ class Hall {
       if (failure === undefined) this.welcome(stranger, link)
       else this.turnAway(stranger, failure)
     })
-    stranger.drop = () => handshake.stop()
+    stranger.attend(() => handshake.stop())
     handshake.begin()
   }
 
@@ -207,7 +210,7 @@ class Hall {
       onFailure: ({ reason }) => Effect.sync(() => this.turnAway(stranger, reason)),
       onSuccess: (link) => Effect.sync(() => this.welcome(stranger, link))
     }))
-    stranger.drop = () => fiber.interruptUnsafe()
+    stranger.attend(() => fiber.interruptUnsafe())
   }
 
   /** Has shown the key. */

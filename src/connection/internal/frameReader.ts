@@ -29,6 +29,8 @@ const shortMessage = 32 << 10
 export const strangersBuffer = 1 << 10
 export const fullBuffer = 64 << 10
 
+const nothing = (): void => {}
+
 interface Long {
   readonly header: number
   readonly buffer: Buffer<ArrayBuffer>
@@ -40,8 +42,6 @@ export class FrameReader implements Receiver {
   limit: number
   /** whether anything has arrived */
   hasHeard = false
-  /** called when something has arrived, or the end */
-  arrived: () => void = () => {}
   private main: Buffer<ArrayBuffer>
   private start = 0
   private end = 0
@@ -50,19 +50,31 @@ export class FrameReader implements Receiver {
   /** chunks that arrived although there was no room */
   private readonly beyond: Array<Uint8Array> = []
   private long: Long | undefined
-  private readonly memory = new Memory()
+  /** made with the first long message */
+  private memory: Memory | undefined
   private over: Flaw | undefined
   private paused = false
   /** the buffer becomes larger when it is full for the first time */
   private mayGrow = false
-  /** stops the carrier, and lets it go on */
-  flow: (on: boolean) => void
+  private flow: (on: boolean) => void
+  private arrived: () => void = nothing
 
-  constructor(limit: number, flow: (on: boolean) => void = () => {}) {
+  /** As `attach`. */
+  constructor(limit: number, flow: (on: boolean) => void = nothing) {
     this.limit = limit
     this.flow = flow
     // Of the memory that small Buffers share: most connections of a busy listener are short.
     this.main = Buffer.allocUnsafe(strangersBuffer)
+  }
+
+  /**
+   * `arrived` is called when something has arrived, or the end; `flow` stops the carrier, and lets it go on. They are
+   * arguments, since V8 puts functions that are assigned to somebody else's property where only a full collection finds
+   * them, with all that they know: here a whole connection.
+   */
+  attach(arrived: () => void, flow = this.flow): void {
+    this.arrived = arrived
+    this.flow = flow
   }
 
   /** The peer is known: it may have more memory. */
@@ -120,7 +132,7 @@ export class FrameReader implements Receiver {
 
   readonly closed = (error: Error | undefined): void => {
     this.over ??= error === undefined ? { _tag: "Ended" } : { _tag: "Broken", error }
-    this.memory.close()
+    this.memory?.close()
     this.arrived()
   }
 
@@ -205,6 +217,7 @@ export class FrameReader implements Receiver {
     if (front === undefined || front.length > this.limit) return
     const { header, length } = front
     if (length <= shortMessage && header + length <= this.main.length) return
+    this.memory ??= new Memory()
     const buffer = this.memory.take(length)
     const at = Math.min(length, this.end - this.start - header)
     this.main.copy(buffer, 0, this.start + header, this.start + header + at)
@@ -239,7 +252,7 @@ export class FrameReader implements Receiver {
       if (long.at < long.buffer.length) return this.unfinished(long.header + long.at, long.header + long.buffer.length)
       this.long = undefined
       this.refill()
-      return new Loan(this.memory, long.buffer.buffer).lend(0, long.buffer.length)
+      return new Loan(this.memory!, long.buffer.buffer).lend(0, long.buffer.length)
     }
     const front = this.front()
     if (front === undefined) return this.unfinished(this.end - this.start, undefined)

@@ -211,7 +211,7 @@ export class Handshake {
       return new ProtocolViolation({ peer, detail: "something else than a challenge" })
     }
     const challenge = message.subarray(Challenge.tag.length)
-    if (role === "client" && asked.has(textOf(challenge))) {
+    if (role === "client" && asked.size > 0 && asked.has(textOf(challenge))) {
       const detail = "it asked what we had asked ourselves"
       return this.refuse(new AuthenticationFailed({ peer, refusedBy: "us", detail }))
     }

@@ -17,6 +17,8 @@ export const longestMessage = 256
 /** What is digested: the key within a block, and behind it the message, or the digest of that. */
 interface Pads {
   readonly inner: Buffer
+  /** as much of `inner` as there is with the last message */
+  filled: Buffer
   readonly outer: Buffer
 }
 
@@ -34,17 +36,20 @@ const prepare = (name: Hash, key: KeyObject): Pads => {
     outer[at]! ^= short[at]!
   }
   secret.fill(0)
-  return { inner, outer }
+  return { inner, filled: inner, outer }
 }
 
 /** Of at most `longestMessage` bytes. */
 export const hmac = (name: Hash, key: KeyObject, message: Uint8Array): Buffer => {
   let known = prepared.get(key)
   if (known === undefined) prepared.set(key, known = {})
-  const { inner, outer } = known[name] ??= prepare(name, key)
+  const pads = known[name] ??= prepare(name, key)
+  const { inner, outer } = pads
   const size = blockSizes[name]
   inner.set(message, size)
-  // As a text, which costs no Buffer.
-  outer.write(hash(name, inner.subarray(0, size + message.length), "binary"), size, "binary")
-  return hash(name, outer, "buffer")
+  const filled = size + message.length
+  if (pads.filled.length !== filled) pads.filled = inner.subarray(0, filled)
+  // As texts: a Buffer that comes out of OpenSSL takes four times as long as the digest in it.
+  outer.write(hash(name, pads.filled, "binary"), size, "binary")
+  return Buffer.from(hash(name, outer, "binary"), "binary")
 }

@@ -85,11 +85,13 @@ export class Link implements Connection {
     this.longestSent = limit
     this.outlet = new Outlet(socket, () => this.expected?.begin())
     this.reader = reader
-    reader.flow = (on) => void (on ? socket.resume() : socket.pause())
-    reader.arrived = () => {
-      this.expected?.end()
-      for (const watcher of this.watchers) watcher()
-    }
+    reader.attach(
+      () => {
+        this.expected?.end()
+        for (const watcher of this.watchers) watcher()
+      },
+      (on) => void (on ? socket.resume() : socket.pause())
+    )
     socket.on("error", this.onError)
     socket.on("end", this.onEnd)
     socket.on("close", this.onClose)
@@ -159,16 +161,18 @@ export class Link implements Connection {
    * Completes when something can be received, or the end. Everybody who waits looks again; who is interrupted has taken
    * nothing.
    */
-  readonly arrival: Effect.Effect<void> = Effect.callback((resume) => {
-    const watcher = (): void => {
-      if (!this.isReady()) return
-      this.watchers.delete(watcher)
-      resume(Effect.void)
-    }
-    this.watchers.add(watcher)
-    watcher()
-    return Effect.sync(() => this.watchers.delete(watcher))
-  })
+  get arrival(): Effect.Effect<void> {
+    return Effect.callback((resume) => {
+      const watcher = (): void => {
+        if (!this.isReady()) return
+        this.watchers.delete(watcher)
+        resume(Effect.void)
+      }
+      this.watchers.add(watcher)
+      watcher()
+      return Effect.sync(() => this.watchers.delete(watcher))
+    })
+  }
 
   receive<S extends Schema.Top>(
     schema: S,
@@ -272,14 +276,18 @@ export class Link implements Connection {
   }
 
   /** As `flush`; fails when the connection was gone before. */
-  private readonly delivery: Effect.Effect<void, ConnectionError> = Effect.callback((resume) =>
-    this.outlet.taken((isTaken) => {
-      const refusal = isTaken ? undefined : this.refusal("write")
-      resume(refusal === undefined ? Exit.void : failWith(refusal))
-    })
-  )
+  private get delivery(): Effect.Effect<void, ConnectionError> {
+    return Effect.callback((resume) =>
+      this.outlet.taken((isTaken) => {
+        const refusal = isTaken ? undefined : this.refusal("write")
+        resume(refusal === undefined ? Exit.void : failWith(refusal))
+      })
+    )
+  }
 
-  readonly flush: Effect.Effect<void> = Effect.callback((resume) => this.outlet.taken(() => resume(Effect.void)))
+  get flush(): Effect.Effect<void> {
+    return Effect.callback((resume) => this.outlet.taken(() => resume(Effect.void)))
+  }
 
   // ---------------------------------------------------------------------------------------------- the end
 
@@ -317,13 +325,15 @@ export class Link implements Connection {
     }
   }
 
-  readonly close: Effect.Effect<void> = Effect.callback((resume) => {
-    if (this.released) return resume(Effect.void)
-    this.end()
-    // Its descriptor is closed by then, if it has one.
-    if (this.socket.destroyed && this.isPlain) resume(Effect.void)
-    else this.whenClosed(() => resume(Effect.void))
-  })
+  get close(): Effect.Effect<void> {
+    return Effect.callback((resume) => {
+      if (this.released) return resume(Effect.void)
+      this.end()
+      // Its descriptor is closed by then, if it has one.
+      if (this.socket.destroyed && this.isPlain) resume(Effect.void)
+      else this.whenClosed(() => resume(Effect.void))
+    })
+  }
 
   /** Calls back when the socket is gone. */
   whenClosed(callback: () => void): void {

@@ -367,10 +367,10 @@ describe("any messages in any pieces, taken at any time", () => {
           const seen: Array<Taken> = []
           let told = 0
           // a fiber that waits goes on within the call
-          reader.arrived = () => {
+          reader.attach(() => {
             told++
             for (let n = eager; n > 0 && reader.nextSize !== undefined && reader.isReady; n--) seen.push(reader.take())
-          }
+          })
           let trusted = false
           for (const { do: what, n } of steps) {
             if (what === "trust") {
@@ -392,7 +392,7 @@ describe("any messages in any pieces, taken at any time", () => {
               if (some) assert.isAbove(told, before)
             }
           }
-          reader.arrived = () => {}
+          reader.attach(() => {})
           same(drain(carrier, "lend", 9_999, seen), naive(stream))
         }
       ),
