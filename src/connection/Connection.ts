@@ -256,7 +256,7 @@ export const pipe = (
   const make = Effect.sync(() => {
     const [first, second] = Half.pair()
     const end = (stream: typeof first, ways: { readonly readable: boolean; readonly writable: boolean }) => {
-      const link = new Link(stream, { peer: "the other end of a pipe", limit, ways })
+      const link = new Link(stream, "the other end of a pipe", limit, undefined, undefined, ways)
       link.trust(limit)
       return link
     }

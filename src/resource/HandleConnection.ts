@@ -121,7 +121,7 @@ export const connect = (
     return yield* Effect.uninterruptibleMask((restore) =>
       Effect.gen(function*() {
         const socket = yield* open(sockets, found.path, peer)
-        const link = new Link(socket, { peer, limit: strangersLimit })
+        const link = new Link(socket, peer, strangersLimit)
         const role = OwnAddresses.has(found) ? "client-of-self" : "client"
         const shown = authKey === "none" ? Effect.void : authenticate(link, role, authKey, policy)
         const exit = yield* Effect.exit(restore(RealTime.within(shown, timeout)))

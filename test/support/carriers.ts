@@ -51,8 +51,8 @@ export const pair = Effect.fnUntraced(function*(
       right.destroy()
     })
   )
-  const a = new Link(left, { peer: "b", limit: strangersLimit, inlet })
-  const b = new Link(right, { peer: "a", limit: strangersLimit })
+  const a = new Link(left, "b", strangersLimit, inlet)
+  const b = new Link(right, "a", strangersLimit)
   yield* Effect.orDie(Effect.all([
     authenticate(a, "client-of-self", key, {}),
     authenticate(b, "listener", key, {})

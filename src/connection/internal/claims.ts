@@ -99,7 +99,7 @@ export const make = Effect.fnUntraced(
           const reader = new FrameReader(strangersLimit)
           const opening = Open.connect(address, undefined, reader)
           const { inlet, socket } = opening
-          const link = new Link(socket, { peer, limit: strangersLimit, inlet, reader })
+          const link = new Link(socket, peer, strangersLimit, inlet, reader)
           const exit = yield* Effect.exit(restore(Desk.show(ticket, link, Open.connected(opening))))
           if (Exit.isSuccess(exit) && isOpen) {
             link.trust(limit, ticket)

@@ -19,7 +19,7 @@ export const dial = (resolved: Resolved, secure: Secure.Dial | undefined): Effec
     const peer = Address.format(address)
     const reader = new FrameReader(strangersLimit)
     const { inlet, socket, whenConnected } = Open.connect(address, secure, reader)
-    const link = new Link(socket, { peer, limit: strangersLimit, inlet, reader })
+    const link = new Link(socket, peer, strangersLimit, inlet, reader)
     const done = (failure: ConnectionErrorReason | undefined): void => {
       relent()
       if (failure === undefined) {

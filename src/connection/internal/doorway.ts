@@ -94,7 +94,7 @@ class Stranger {
   /** It speaks from now on, on this socket. */
   meet(socket: Duplex, inlet?: Inlet, reader?: FrameReader): Link {
     this.socket = socket
-    return this.link = new Link(socket, { peer: this.peer, limit: strangersLimit, inlet, reader })
+    return this.link = new Link(socket, this.peer, strangersLimit, inlet, reader)
   }
 
   /** It speaks from now on, without TLS. */

@@ -34,6 +34,8 @@ export interface Ways {
   readonly writable: boolean
 }
 
+const bothWays: Ways = { readable: true, writable: true }
+
 const failWith = (reason: ConnectionErrorReason) => Exit.fail(new ConnectionError({ reason }))
 
 /** For the end that every connection has: a stack would take longer than all the rest, and show the event loop. */
@@ -67,16 +69,15 @@ export class Link implements Connection {
   /** told when something has arrived, or the end; each looks for itself */
   private readonly watchers = new Set<() => void>()
 
-  /** `limit`: bytes of the longest message that is received, and sent. */
-  constructor(socket: Duplex, options: {
-    readonly peer: string
-    readonly limit: number
-    readonly inlet?: Inlet | undefined
-    /** who reads from the inlet already */
-    readonly reader?: FrameReader | undefined
-    readonly ways?: Ways
-  }) {
-    const { inlet, limit, peer, reader = new FrameReader(limit), ways = { readable: true, writable: true } } = options
+  /** `limit`: bytes of the longest message that is received, and sent; `reader`: who reads from the inlet already. */
+  constructor(
+    socket: Duplex,
+    peer: string,
+    limit: number,
+    inlet?: Inlet,
+    reader?: FrameReader,
+    ways: Ways = bothWays
+  ) {
     this.peer = peer
     this.readable = ways.readable
     this.writable = ways.writable
@@ -84,8 +85,8 @@ export class Link implements Connection {
     this.inlet = inlet
     this.longestSent = limit
     this.outlet = new Outlet(socket, () => this.expected?.begin())
-    this.reader = reader
-    reader.attach(
+    this.reader = reader ?? new FrameReader(limit)
+    this.reader.attach(
       () => {
         this.expected?.end()
         for (const watcher of this.watchers) watcher()
@@ -95,8 +96,8 @@ export class Link implements Connection {
     socket.on("error", this.onError)
     socket.on("end", this.onEnd)
     socket.on("close", this.onClose)
-    if (inlet === undefined) socket.on("data", reader.push)
-    else if (options.reader === undefined) inlet.redirect(reader)
+    if (inlet === undefined) socket.on("data", this.reader.push)
+    else if (reader === undefined) inlet.redirect(this.reader)
     // Frames of a tick leave in one write already: nothing is gained by waiting for more of them.
     if (socket instanceof Net.Socket) socket.setNoDelay(true)
     // A socket that is already gone emits no event any more.
@@ -111,8 +112,19 @@ export class Link implements Connection {
   private readonly onEnd = (): void => this.reader.closed(undefined)
 
   private readonly onClose = (): void => {
+    this.leave()
     this.reader.closed(this.failure)
     this.outlet.stop()
+  }
+
+  /**
+   * The socket tells this connection nothing any more. V8 makes the tables of sockets' listeners where only a full
+   * collection finds them, with all that they know.
+   */
+  private leave(): void {
+    const { inlet, reader, socket } = this
+    socket.off("error", this.onError).off("end", this.onEnd).off("close", this.onClose).on("error", ignore)
+    if (inlet === undefined) socket.off("data", reader.push)
   }
 
   /** The peer has shown that it has the key. */
@@ -404,8 +416,8 @@ export class Link implements Connection {
     const { inlet, reader, socket } = this
     this.outlet.flush()
     this.closing = this.released = true
-    socket.off("error", this.onError).off("end", this.onEnd).off("close", this.onClose).off("data", reader.push)
-    socket.on("error", () => {}).pause()
+    this.leave()
+    socket.pause()
     if (inlet !== undefined) inlet.hold(nothing)
     return { stream: socket, inlet, leftover: reader.release() }
   }
@@ -416,6 +428,8 @@ export const owned = (link: Link): Effect.Effect<void, never, Scope.Scope> =>
   Effect.flatMap(Effect.scope, (scope) => Scope.addFinalizer(scope, link.close))
 
 const nothing = new Uint8Array(0)
+
+const ignore = (): void => {}
 
 /** What a Schema made of a value, or why it did not fit. */
 const orFail = (

@@ -11,12 +11,20 @@ import * as Secure from "./secure.ts"
 export const unread = 512
 
 /** A socket that is being connected. */
-export interface Opening {
+export class Opening {
   readonly socket: Net.Socket
   readonly inlet: Inlet.Inlet | undefined
   /** calls back when it is connected, or why it is not; the result takes that back */
-  readonly whenConnected: (callback: (failure: ConnectionErrorReason | undefined) => void) => () => void
+  readonly whenConnected: WhenConnected
+
+  constructor(socket: Net.Socket, inlet: Inlet.Inlet | undefined, whenConnected: WhenConnected) {
+    this.socket = socket
+    this.inlet = inlet
+    this.whenConnected = whenConnected
+  }
 }
+
+type WhenConnected = (callback: (failure: ConnectionErrorReason | undefined) => void) => () => void
 
 /** Where a socket is found, in the words of `node:net`. */
 export const target = (address: Address.Address): { readonly path: string } | {
@@ -42,8 +50,11 @@ export const connect = (address: Address.Address, dial: Secure.Dial | undefined,
   const failed = ({ code = "EUNKNOWN", message: detail }: NodeJS.ErrnoException) =>
     new ConnectFailed({ address: peer, code, detail })
   if (dial === undefined) {
-    const socket = Net.connect({ ...target(address), onread: inlet.onread })
-    return { socket, inlet, whenConnected: established(socket, "connect", failed) }
+    const options: Net.NetConnectOpts = { ...target(address), onread: inlet.onread }
+    const socket = Net.connect(options)
+    // Node.js keeps them in an array that may be where only a full collection finds it.
+    delete options.onread
+    return new Opening(socket, inlet, established(socket, "connect", failed))
   }
   const socket = dial(inlet.onread)
   let reached = false
@@ -51,14 +62,14 @@ export const connect = (address: Address.Address, dial: Secure.Dial | undefined,
     reached = true
   })
   const either = (error: Error) => reached ? Secure.failed(peer, error) : failed(error)
-  return { socket, inlet, whenConnected: established(socket, "secureConnect", either) }
+  return new Opening(socket, inlet, established(socket, "secureConnect", either))
 }
 
 const established = (
   socket: Net.Socket,
   event: string,
   failure: (error: Error) => ConnectionErrorReason
-): Opening["whenConnected"] =>
+): WhenConnected =>
 (callback) => {
   const done = (): void => {
     socket.off("error", failed)

@@ -36,16 +36,18 @@ const longAfter = 100
 /** On a single core nobody could answer meanwhile. */
 const mayPay = availableParallelism() > 1
 
-const waiting = new Set<Expectation>()
+/** in no order; each knows its place, since a Set would be made anew whenever it becomes empty */
+const waiting: Array<Expectation> = []
 let turning = false
 
 /** Immediates keep the event loop from sleeping: it looks for events and goes on. */
 const turn = (): void => {
   const now = performance.now()
-  for (const expectation of waiting) {
-    if (now > expectation.until) expectation.inVain()
+  // From the end: in the place of one that leaves comes the last.
+  for (let i = waiting.length - 1; i >= 0; i--) {
+    if (now > waiting[i]!.until) waiting[i]!.inVain()
   }
-  if (waiting.size > 0) setImmediate(turn)
+  if (waiting.length > 0) setImmediate(turn)
   else turning = false
 }
 
@@ -53,6 +55,8 @@ const turn = (): void => {
 export class Expectation {
   /** as `performance.now()` tells it, like all times */
   until = 0
+  /** its place among those who look, or -1 */
+  private place = -1
   private sent = 0
   /** of a long look that was begun, else 0 */
   private longUntil = 0
@@ -79,7 +83,7 @@ export class Expectation {
       else this.longUntil = this.sent + longMoment
     }
     this.until = Math.max(this.sent + moment, this.longUntil)
-    waiting.add(this)
+    if (this.place < 0) this.place = waiting.push(this) - 1
     if (turning) return
     turning = true
     setImmediate(turn)
@@ -87,7 +91,7 @@ export class Expectation {
 
   /** Something has arrived. */
   end(): void {
-    if (waiting.delete(this)) {
+    if (this.stopLooking()) {
       if (this.longUntil > 0 && !this.isInTime) return
       if (this.credit < mostCredit) this.credit++
       this.leftOut = 0
@@ -101,9 +105,22 @@ export class Expectation {
   }
 
   inVain(): void {
-    waiting.delete(this)
+    this.stopLooking()
     this.credit -= vainCost
     if (this.credit <= 0) this.leaveOut()
+  }
+
+  /** Whether it was looking. */
+  private stopLooking(): boolean {
+    const { place } = this
+    if (place < 0) return false
+    this.place = -1
+    const last = waiting.pop()!
+    if (last !== this) {
+      waiting[place] = last
+      last.place = place
+    }
+    return true
   }
 
   private leaveOut(): void {

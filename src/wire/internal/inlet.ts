@@ -23,35 +23,61 @@ export interface Inlet {
 const mostHeld = 1 << 20
 
 /** `size`: bytes of a read while nobody reads; `first`: who reads from the beginning. */
-export const make = (size = 64 << 10, first?: Receiver): Inlet => {
-  let own: Uint8Array | undefined
-  let held: Uint8Array = empty
-  let receiver = first
-  let given: Uint8Array = empty
-  let givenBy: Receiver | undefined
-  return {
-    onread: {
-      buffer: () => {
-        givenBy = receiver
-        return given = receiver === undefined ? (own ??= new Uint8Array(size)) : receiver.buffer()
-      },
-      callback: (n) => {
-        if (receiver === undefined) held = concat(held, given.subarray(0, n))
-        else if (receiver === givenBy) receiver.received(n)
-        else receiver.push(given.subarray(0, n))
-        return held.length < mostHeld
-      }
-    },
-    redirect: (next) => {
-      receiver = next
-      const first = held
-      held = empty
-      if (first.length > 0) next.push(first)
-    },
-    hold: (rest) => {
-      receiver = undefined
-      held = rest.slice()
-    }
+export const make = (size = 64 << 10, first?: Receiver): Inlet => new Redirectable(size, first)
+
+/**
+ * By a constructor, as all that a connection consists of. Object literals that survive often are made by V8 where only a
+ * full collection finds them, and all that they know survives with them, so that they survive all the more.
+ */
+class Redirectable implements Inlet {
+  readonly onread: Onread
+  private readonly size: number
+  private own: Uint8Array | undefined
+  private held: Uint8Array = empty
+  private receiver: Receiver | undefined
+  private given: Uint8Array = empty
+  private givenBy: Receiver | undefined
+
+  constructor(size: number, first: Receiver | undefined) {
+    this.size = size
+    this.receiver = first
+    this.onread = new Onread(() => this.lend(), (n) => this.take(n))
+  }
+
+  private lend(): Uint8Array {
+    const { receiver } = this
+    this.givenBy = receiver
+    return this.given = receiver === undefined ? (this.own ??= new Uint8Array(this.size)) : receiver.buffer()
+  }
+
+  private take(n: number): boolean {
+    const { given, receiver } = this
+    if (receiver === undefined) this.held = concat(this.held, given.subarray(0, n))
+    else if (receiver === this.givenBy) receiver.received(n)
+    else receiver.push(given.subarray(0, n))
+    return this.held.length < mostHeld
+  }
+
+  redirect(next: Receiver): void {
+    this.receiver = next
+    const first = this.held
+    this.held = empty
+    if (first.length > 0) next.push(first)
+  }
+
+  hold(rest: Uint8Array): void {
+    this.receiver = undefined
+    this.held = rest.slice()
+  }
+}
+
+class Onread {
+  readonly buffer: () => Uint8Array
+  readonly callback: (n: number) => boolean
+
+  constructor(buffer: () => Uint8Array, callback: (n: number) => boolean) {
+    this.buffer = buffer
+    this.callback = callback
   }
 }
 
