@@ -5,12 +5,7 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Stream from "effect/Stream"
-import * as ChildProcess from "node:child_process"
-import { once } from "node:events"
-import { mkdtempSync, rmSync } from "node:fs"
-import { tmpdir } from "node:os"
 import { join } from "node:path"
-import { text } from "node:stream/consumers"
 import { effectWorker } from "../effectWorker.ts"
 import { bytes } from "../payloads.ts"
 import * as Child from "../peers/child.ts"
@@ -26,37 +21,14 @@ export const fresh: Beginner = {
 }
 
 const begin = (what: keyof Beginner, count: number): W.Timed =>
-  Effect.scoped(Effect.gen(function*() {
-    const child = yield* Child.scoped(
-      () =>
-        ChildProcess.spawn(process.execPath, [Child.file("../ours/connection.fresh.ts"), what, String(count)], {
-          stdio: ["ignore", "pipe", "inherit"],
-          detached: true
-        }),
-      (child) => child.kill("SIGTERM")
-    )
-    return Number(yield* Effect.tryPromise({ try: () => text(child.stdout), catch: (error) => error }))
-  }))
-
-const folder = Effect.acquireRelease(
-  Effect.sync(() => mkdtempSync(join(tmpdir(), "emp-bench-"))),
-  (path) => Effect.sync(() => rmSync(path, { recursive: true, force: true }))
-)
+  Child.number("../ours/connection.fresh.ts", what, String(count))
 
 export const connection = Effect.gen(function*() {
-  const at = yield* folder
+  const at = yield* Child.folder
   const path = join(at, "c")
   const services = join(at, "s")
   const visitors = join(at, "v")
-  const child = yield* Child.scoped(
-    () =>
-      ChildProcess.spawn(process.execPath, [Child.file("../ours/connection.child.ts"), path, services, visitors], {
-        stdio: ["pipe", "pipe", "inherit"],
-        detached: true
-      }),
-    (child) => child.stdin.end()
-  )
-  yield* Effect.tryPromise({ try: () => once(child.stdout, "data"), catch: (error) => error })
+  yield* Child.listening("../ours/connection.child.ts", path, services, visitors)
   const talk = yield* Connection.connect(path, { authKey })
   const visit = Effect.scoped(Connection.connect(visitors, { authKey }))
   const ask = (question: typeof Question.Type) => talk.send(Question, question)

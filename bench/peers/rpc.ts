@@ -8,8 +8,6 @@ import * as RpcSerialization from "effect/rpc/RpcSerialization"
 import type * as Scope from "effect/Scope"
 import * as ChildProcess from "node:child_process"
 import { EventEmitter, once } from "node:events"
-import { mkdtempSync, rmSync } from "node:fs"
-import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { effectWorker } from "../effectWorker.ts"
 import type { Solution, Worker } from "../worker.ts"
@@ -44,16 +42,11 @@ const overFork = (traced: boolean): Solution =>
     traced
   )
 
-const folder = Effect.acquireRelease(
-  Effect.sync(() => mkdtempSync(join(tmpdir(), "emp-bench-"))),
-  (path) => Effect.sync(() => rmSync(path, { recursive: true, force: true }))
-)
-
 /** Effect's binary encoding over a Unix socket, to a child that is started by hand. */
 const overSocket = Effect.fnUntraced(function*(traced: boolean): Effect.fn.Return<Worker, unknown, Scope.Scope> {
   // its socket has listeners for each message that waits
   EventEmitter.defaultMaxListeners = Number.POSITIVE_INFINITY
-  const path = join(yield* folder, "s")
+  const path = join(yield* Child.folder, "s")
   const child = yield* Child.scoped(
     () =>
       ChildProcess.fork(Child.file("./rpc.child.ts"), ["socket", path, `${traced}`], {

@@ -10,7 +10,7 @@ import * as W from "../worker.ts"
 import * as Child from "./child.ts"
 
 /** about what a small call needs on our wire */
-const smallSize = 24
+export const smallSize = 24
 const numberSize = 8
 
 const connect = Effect.acquireRelease(

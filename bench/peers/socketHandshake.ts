@@ -3,33 +3,17 @@
  * of which nothing is computed or looked at, and small messages that come back as they are.
  */
 import * as Effect from "effect/Effect"
-import * as ChildProcess from "node:child_process"
-import { once } from "node:events"
-import { mkdtempSync, rmSync } from "node:fs"
 import * as Net from "node:net"
-import { tmpdir } from "node:os"
 import { join } from "node:path"
-import { text } from "node:stream/consumers"
 import type { Beginner } from "../talker.ts"
 import * as W from "../worker.ts"
 import * as Child from "./child.ts"
-import { answerAndChallenge, smallSize, welcome } from "./socketHandshake.sizes.ts"
+import { smallSize } from "./socket.ts"
+import { answerAndChallenge, welcome } from "./socketHandshake.sizes.ts"
 
 const listener = Effect.gen(function*() {
-  const folder = yield* Effect.acquireRelease(
-    Effect.sync(() => mkdtempSync(join(tmpdir(), "emp-bench-"))),
-    (path) => Effect.sync(() => rmSync(path, { recursive: true, force: true }))
-  )
-  const path = join(folder, "s")
-  const child = yield* Child.scoped(
-    () =>
-      ChildProcess.spawn(process.execPath, [Child.file("./socketHandshake.child.ts"), path], {
-        stdio: ["pipe", "pipe", "inherit"],
-        detached: true
-      }),
-    (child) => child.stdin.end()
-  )
-  yield* Effect.tryPromise({ try: () => once(child.stdout, "data"), catch: (error) => error })
+  const path = join(yield* Child.folder, "s")
+  yield* Child.listening("./socketHandshake.child.ts", path)
   return path
 })
 
@@ -81,19 +65,9 @@ export const at = (path: string): Beginner => ({ handshakes: handshakesAt(path),
 export const socketHandshake = Effect.map(listener, at)
 
 const begin = (what: keyof Beginner, count: number): W.Timed =>
-  Effect.scoped(Effect.gen(function*() {
-    const path = yield* listener
-    const child = yield* Child.scoped(
-      () =>
-        ChildProcess.spawn(
-          process.execPath,
-          [Child.file("./socketHandshake.fresh.ts"), path, what, String(count)],
-          { stdio: ["ignore", "pipe", "inherit"], detached: true }
-        ),
-      (child) => child.kill("SIGTERM")
-    )
-    return Number(yield* Effect.tryPromise({ try: () => text(child.stdout), catch: (error) => error }))
-  }))
+  Effect.scoped(
+    Effect.flatMap(listener, (path) => Child.number("./socketHandshake.fresh.ts", path, what, String(count)))
+  )
 
 /** The same, by two processes that have done nothing before. */
 export const socketHandshakeFresh: Beginner = {

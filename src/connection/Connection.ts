@@ -256,8 +256,8 @@ export const pipe = (
   const make = Effect.sync(() => {
     const [first, second] = Half.pair()
     const end = (stream: typeof first, ways: { readonly readable: boolean; readonly writable: boolean }) => {
-      const link = new Link(stream, "the other end of a pipe", limit, undefined, undefined, ways)
-      link.trust(limit)
+      const link = new Link(stream, "the other end of a pipe", limit)
+      link.trust(limit, ways)
       return link
     }
     return [

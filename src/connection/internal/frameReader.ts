@@ -56,13 +56,11 @@ export class FrameReader implements Receiver {
   private paused = false
   /** the buffer becomes larger when it is full for the first time */
   private mayGrow = false
-  private flow: (on: boolean) => void
   private arrived: () => void = nothing
+  private flow: (on: boolean) => void = nothing
 
-  /** As `attach`. */
-  constructor(limit: number, flow: (on: boolean) => void = nothing) {
+  constructor(limit: number) {
     this.limit = limit
-    this.flow = flow
     // Of the memory that small Buffers share: most connections of a busy listener are short.
     this.main = Buffer.allocUnsafe(strangersBuffer)
   }

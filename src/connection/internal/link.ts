@@ -34,8 +34,6 @@ export interface Ways {
   readonly writable: boolean
 }
 
-const bothWays: Ways = { readable: true, writable: true }
-
 const failWith = (reason: ConnectionErrorReason) => Exit.fail(new ConnectionError({ reason }))
 
 /** For the end that every connection has: a stack would take longer than all the rest, and show the event loop. */
@@ -52,8 +50,8 @@ const withoutStack = <A>(make: () => A): A => {
 
 export class Link implements Connection {
   readonly peer: string
-  readable: boolean
-  writable: boolean
+  readable = true
+  writable = true
   private readonly socket: Duplex
   private readonly inlet: Inlet | undefined
   private readonly reader: FrameReader
@@ -70,17 +68,8 @@ export class Link implements Connection {
   private readonly watchers = new Set<() => void>()
 
   /** `limit`: bytes of the longest message that is received, and sent; `reader`: who reads from the inlet already. */
-  constructor(
-    socket: Duplex,
-    peer: string,
-    limit: number,
-    inlet?: Inlet,
-    reader?: FrameReader,
-    ways: Ways = bothWays
-  ) {
+  constructor(socket: Duplex, peer: string, limit: number, inlet?: Inlet, reader?: FrameReader) {
     this.peer = peer
-    this.readable = ways.readable
-    this.writable = ways.writable
     this.socket = socket
     this.inlet = inlet
     this.longestSent = limit

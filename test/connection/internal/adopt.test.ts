@@ -4,6 +4,8 @@ import * as Effect from "effect/Effect"
 import { once } from "node:events"
 import * as Net from "node:net"
 import { adopt } from "../../../src/connection/internal/adopt.ts"
+import { FrameReader } from "../../../src/connection/internal/frameReader.ts"
+import { Link } from "../../../src/connection/internal/link.ts"
 import type { Receiver } from "../../../src/wire/Transport.ts"
 
 /** A server of one connection, and both its ends. */
@@ -81,6 +83,28 @@ describe("an accepted socket", () => {
     accepted.destroy()
     await once(accepted, "close")
     assert.isUndefined(adopt(accepted, counting().receiver))
+    server.close()
+    await once(server, "close")
+  })
+
+  it("of a Node.js that does not go along is read by its events", async () => {
+    const { accepted, near, server } = await connected()
+    const { _handle: handle } = accepted as unknown as { readonly _handle: object }
+    let owner = handle
+    while (!Object.hasOwn(owner, "useUserBuffer")) owner = Object.getPrototypeOf(owner)
+    const property = Object.getOwnPropertyDescriptor(owner, "useUserBuffer")!
+    Reflect.deleteProperty(owner, "useUserBuffer")
+    const reader = new FrameReader(100)
+    const inlet = adopt(accepted, reader)
+    Object.defineProperty(owner, "useUserBuffer", property)
+    assert.isUndefined(inlet)
+    const link = new Link(accepted, "near", 100, inlet, reader)
+    near.write(Buffer.from([0, 0, 0, 3, 1, 2, 3]))
+    assert.deepStrictEqual([...await Effect.runPromise(link.receiveBytes())], [1, 2, 3])
+    near.end()
+    const { reason } = await Effect.runPromise(Effect.flip(link.receiveBytes()))
+    assert.strictEqual(reason._tag, "EndOfStream")
+    await Effect.runPromise(link.close)
     server.close()
     await once(server, "close")
   })

@@ -64,7 +64,8 @@ class Carrier {
 
   constructor(bytes: Buffer, most = limit) {
     this.rest = bytes
-    this.reader = new FrameReader(most, (on) => {
+    this.reader = new FrameReader(most)
+    this.reader.attach(() => {}, (on) => {
       assert.notStrictEqual(on, this.flowing, "it is told only what is new")
       this.flowing = on
       if (!on) this.stops++

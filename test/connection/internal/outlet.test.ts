@@ -42,7 +42,7 @@ const tick = () => new Promise<void>((resolve) => setImmediate(resolve))
 const outletOf = (slow: Slow): Outlet => new Outlet(slow as never, () => {})
 
 const messagesOf = (slow: Slow, limit = 1 << 20): ReadonlyArray<string> => {
-  const reader = new FrameReader(limit, () => {})
+  const reader = new FrameReader(limit)
   reader.trust(limit)
   for (const chunk of slow.writes.flat()) reader.push(chunk)
   const messages: Array<string> = []

@@ -100,6 +100,33 @@ describe.skipIf(availableParallelism() === 1)("who expects an answer", () => {
     }
   })
 
+  it("looks as long as any of many wants to, in whatever order they are answered", async () => {
+    const all = Array.from({ length: 6 }, () => new Expectation())
+    for (const order of [[0, 1, 2, 3, 4, 5], [5, 4, 3, 2, 1, 0], [2, 5, 0, 4, 1, 3]]) {
+      await idle()
+      for (const expectation of all) expectation.begin()
+      // A second message before the answer to the first is one and the same wait.
+      all[3]!.begin()
+      for (const i of order) {
+        assert.isAbove(all[i]!.until, 0)
+        all[i]!.end()
+      }
+      // Nobody is left: what is looked at is empty after one turn.
+      await new Promise((resolve) => setImmediate(resolve))
+      await new Promise((resolve) => setImmediate(resolve))
+      assert.isFalse(looks())
+    }
+    for (const expectation of all) expectation.begin()
+    for (const i of [4, 1]) all[i]!.end()
+    await idle()
+    // The two that were answered lost nothing by it; the others have waited in vain once.
+    for (const [i, expectation] of all.entries()) {
+      let vain = 0
+      while (await begins(expectation, false)) vain++
+      assert.strictEqual(vain, [4, 1].includes(i) ? 2 : 1, `number ${i}`)
+    }
+  })
+
   it("learns nothing from others", async () => {
     const other = await disappointed()
     assert.isTrue(await begins(new Expectation(), true))
